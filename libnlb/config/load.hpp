@@ -1,0 +1,35 @@
+// YAML text and environment to a Config, with every problem found reported at once as file:line:col: message.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "libnlb/config/config.hpp"
+
+namespace nlb::config {
+
+struct Problem {
+  int line = 0, column = 0;   // from 1; 0 for a problem of the environment or of the whole file
+  std::string text;           // what is wrong: why: what to do
+};
+
+enum class Source : std::uint8_t { default_value, file, environment, flag };
+struct Origin { std::string path; std::string value; Source source = Source::default_value; int line = 0; };
+
+struct Loaded {
+  Config config;                  // only to be used when problems is empty
+  std::vector<Problem> problems;  // sorted by line and column
+  std::vector<Origin> origins;    // every key, its value as text, and where it came from (--print-config)
+};
+
+// `environment`: name and value of the NLB_ variables (NLB_LIMITS__HTTP__RATE=500 sets limits.http.rate; in a list, a number
+// is an index and a name picks the element of that name). `overrides`: "path=value" from flags. Pure: reads no file.
+Loaded load(std::string_view yaml, const std::vector<std::pair<std::string, std::string>>& environment = {},
+            const std::vector<std::pair<std::string, std::string>>& overrides = {});
+
+std::string format_problems(std::string_view file_name, const std::vector<Problem>& problems);   // "file:line:col: text\n" each
+std::string print_config(const Loaded& loaded);   // YAML of the effective configuration, each key with a comment on its origin
+
+}  // namespace nlb::config
