@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 
 #include "libnlb/core/bytes.hpp"
 
@@ -21,6 +22,13 @@ constexpr std::uint64_t mix64(std::uint64_t z) {
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
   z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
   return z ^ (z >> 31);
+}
+
+// FNV-1a (64 bit) of a name from the configuration: a key for tables that no client can choose the entries of.
+constexpr std::uint64_t name_hash(std::string_view name) {
+  std::uint64_t h = 0xcbf29ce484222325;
+  for (const char c : name) h = (h ^ static_cast<std::uint8_t>(c)) * 0x100000001b3;
+  return h;
 }
 
 }  // namespace nlb
