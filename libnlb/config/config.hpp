@@ -40,10 +40,10 @@ struct Detect {
   std::uint32_t unfinished_max = 10000;   // connections per listener whose protocol isn't known yet
 };
 struct Silent {
-  Duration after = 0ms;
+  Duration after = 50ms;              // matters when `protocol` is set or `close` is true
   bool adaptive = false;
   std::optional<Protocol> protocol;   // where a silent client goes; none: closed after detect.timeout
-  bool close = false;
+  bool close = false;                 // closed after `after` already
 };
 struct Listener {
   std::string name;                        // default: the address
@@ -164,6 +164,7 @@ struct ScalePolicy {
   Strategy strategy = Strategy::predictive;
   double cpu_percent = 70, memory_percent = 80, connections = 1000, rate = 0;   // per replica; 0: not used
   std::uint32_t periods = 3;
+  double up_percent = 100, down_percent = 50;   // strategy threshold: act above and below these shares of a target
   ScaleDirection up{3min, 0}, down{5min, 0};
   ScaleTarget target;
 };
@@ -178,7 +179,7 @@ struct Bus {
   std::string curve_secret_key_file, curve_allowed_keys_dir, curve_server_key_file;
 };
 struct Store {
-  std::string sqlite = "${state}/{tool}.db";
+  std::string sqlite = "${state}/{tool}.db";   // empty when etcd is used
   std::vector<std::string> etcd_endpoints;
   std::string etcd_prefix = "/nlb";
 };
@@ -192,6 +193,7 @@ struct Manager { std::string url, api_key_file; Duration interval = 30s; };
 struct Licensing { bool release_mode = false; std::string key_file, server; std::vector<std::string> enterprise; };
 
 struct Config {
+  Detect detect;                               // the default of every listener
   std::vector<Listener> listen;
   std::vector<Module> modules;
   std::vector<Route> routes;
