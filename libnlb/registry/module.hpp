@@ -93,4 +93,12 @@ constexpr bool is_routable(const ModuleState& state, CheckKind kind) {
 }
 inline bool is_routable(const Module& module) { return module.weight > 0 && is_routable(module.state, module.check.kind); }
 
+// The state to go by when `next` replaces `known`: a registry that has lost its memory calls every module unknown until its first check
+// has been answered, and that is no reason to stop using one that was known at the same address.
+inline ModuleState carried(const Module& known, const Module& next) {
+  auto state = next.state;
+  if (state.health == Health::unknown && known.data == next.data) state.health = known.state.health;
+  return state;
+}
+
 }  // namespace nlb::registry

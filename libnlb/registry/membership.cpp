@@ -1,0 +1,377 @@
+#include "libnlb/registry/membership.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "libnlb/core/hash.hpp"
+
+namespace nlb::registry {
+
+namespace {
+
+std::optional<double> sane(std::optional<double> value) {
+  return value && std::isfinite(*value) && *value >= 0 ? value : std::nullopt;
+}
+
+bool same_use(const ModuleState& a, const ModuleState& b) { return a.phase == b.phase && a.health == b.health; }
+
+}  // namespace
+
+std::string module_id(const ModuleKey& key) { return key.service + "/" + key.name; }
+
+std::optional<ModuleKey> parse_module_id(std::string_view id) {
+  const auto slash = id.find('/');
+  if (slash == std::string_view::npos || !is_name(id.substr(0, slash)) || !is_name(id.substr(slash + 1))) return std::nullopt;
+  return ModuleKey{std::string(id.substr(0, slash)), std::string(id.substr(slash + 1))};
+}
+
+Membership::Membership(Limits limits, std::uint64_t lease_seed, MonoTime now)
+    : limits_(std::move(limits)), lease_seed_(lease_seed), hearing_since_(now), ticked_at_(now) {}
+
+// ---- registration
+
+Outcome<Registered> Membership::add(Module wanted, const Caller& caller, MonoTime now) {
+  auto admitted = admit(std::move(wanted), limits_, caller);
+  if (!admitted) return refuse<Registered>(std::move(admitted.error()));
+  auto& module = *admitted;
+  const auto found = members_.find(module_id(module.key()));
+  Member* known = found == members_.end() ? nullptr : &found->second;
+  if (auto refusal = refuse_counts(module, known, caller)) return refuse<Registered>(std::move(*refusal));
+  if (known) return renew(*known, std::move(module), caller, now);
+
+  if (module.incarnation == 0) module.incarnation = 1;
+  auto& member = insert(std::move(module), caller.name, new_lease_id(), now);
+  ++counters_.registrations;
+  publish(member, Notice::Kind::added, "registered");
+  return Registered{member.module, member.lease_id, true};
+}
+
+std::optional<Refusal> Membership::refuse_counts(const Module& module, const Member* known, const Caller& caller) const {
+  const auto full = [](RefusalKind kind, std::string what, std::uint32_t limit, std::string_view key) {
+    return Refusal{kind, "no room for another module: " + std::move(what) + " has its " + std::to_string(limit) +
+                             ": remove one or raise " + std::string(key)};
+  };
+  if (!known && members_.size() >= limits_.modules_max)
+    return full(RefusalKind::registry_full, "the registry", limits_.modules_max, "registry.modules_max");
+  const bool new_protocol = !known || known->module->protocol != module.protocol;
+  if (new_protocol && protocols_[static_cast<std::size_t>(module.protocol)] >= limits_.modules_per_protocol_max)
+    return full(RefusalKind::protocol_full, "protocol " + std::string(to_string(module.protocol)), limits_.modules_per_protocol_max,
+                "registry.modules_per_protocol_max");
+  const auto owned = callers_.find(caller.name);
+  const bool new_owner = !known || known->caller != caller.name;
+  if (new_owner && owned != callers_.end() && owned->second >= limits_.modules_per_caller_max)
+    return full(RefusalKind::caller_full, "caller " + caller.name, limits_.modules_per_caller_max, "registry.modules_per_caller_max");
+  return std::nullopt;
+}
+
+Outcome<Registered> Membership::renew(Member& member, Module module, const Caller& caller, MonoTime now) {
+  const auto& old = *member.module;
+  const bool moved = module.data != old.data;
+  if (module.incarnation == 0) module.incarnation = old.incarnation + (moved ? 1 : 0);
+  if (module.incarnation < old.incarnation)
+    return refuse<Registered>({RefusalKind::older_incarnation,
+                               module_id(old.key()) + " belongs to a newer process (incarnation " + std::to_string(old.incarnation) +
+                                   ", yours is " + std::to_string(module.incarnation) + "): stop, or use another name"});
+  const bool other_process = module.incarnation > old.incarnation;
+  if (other_process) {
+    member.lease_id = new_lease_id();
+    member.health.reported = Health::unknown;
+    member.load = {};
+  }
+  if (other_process || moved || module.check.kind != old.check.kind) member.health.forget_checks();
+  member.remove_at.reset();      // who registers isn't leaving; an operator's drain stays
+  member.renewed_at = now;
+  set_suspect(member, std::nullopt);
+  count(old, member.caller, -1);
+  member.caller = caller.name;
+  count(module, member.caller, +1);
+  ++counters_.registrations;
+  module.state = old.state;
+  const bool changed = module != old;
+  if (changed) member.module = std::make_shared<const Module>(std::move(module));
+  const bool state_changed = !same_use(state_of(member), member.module->state);
+  if (changed || state_changed) publish(member, Notice::Kind::changed, other_process ? "a newer process took the name over" : "registered again");
+  reschedule(member, deadline(member));
+  return Registered{member.module, member.lease_id, false};
+}
+
+void Membership::restore(Stored stored, MonoTime now) {
+  if (members_.contains(module_id(stored.module.key()))) return;
+  const auto state = stored.module.state;
+  auto& member = insert(std::move(stored.module), std::move(stored.caller), stored.lease_id, now);
+  (member.module->check.kind == CheckKind::none ? member.health.reported : member.health.checked) = state.health;   // until checks say else
+  member.operator_drain = stored.operator_drain;
+  if (state.phase == Phase::draining) {
+    member.drain_reason = state.reason;
+    if (!stored.operator_drain) member.remove_at = now + member.module->lease;     // it was leaving
+  }
+  if (!same_use(state_of(member), state)) publish(member, Notice::Kind::changed, "restored");
+}
+
+Membership::Member& Membership::insert(Module module, std::string caller, std::uint64_t lease_id, MonoTime now) {
+  auto& member = members_[module_id(module.key())];
+  member.module = std::make_shared<const Module>(std::move(module));
+  member.caller = std::move(caller);
+  member.lease_id = lease_id;
+  member.renewed_at = now;
+  member.due = due_.emplace(deadline(member), &member);
+  count(*member.module, member.caller, +1);
+  return member;
+}
+
+// ---- what members and operators say
+
+Outcome<BeatReply> Membership::heartbeat(std::string_view id, std::uint64_t lease_id, const std::optional<Load>& load, MonoTime now) {
+  ++counters_.heartbeats;
+  const auto found = members_.find(id);
+  if (found == members_.end())
+    return refuse<BeatReply>({RefusalKind::unknown_module, "heartbeat for " + std::string(id.substr(0, 260)) + ": not known here: register (again)"});
+  auto& member = found->second;
+  if (lease_id != member.lease_id) return BeatReply{Wish::stop, "a newer process has this name: stop", {}, {}, member.module->state};
+  ++member.heartbeats;
+  member.renewed_at = std::max(member.renewed_at, now);
+  if (load) {
+    member.load = {sane(load->cpu_percent), sane(load->memory_percent), sane(load->requests_per_second), sane(load->errors_per_second), load->connections};
+    member.load_at = now;
+  }
+  if (member.suspect_since) {
+    set_suspect(member, std::nullopt);
+    publish_if_changed(member, "beats again");
+  }
+  BeatReply reply{Wish::none, {}, member.module->lease, {}, member.module->state};
+  if (reply.state.phase == Phase::draining) {
+    reply.wish = Wish::drain;
+    reply.reason = reply.state.reason;
+    if (member.remove_at) reply.drain_remaining = std::max(Duration{}, *member.remove_at - now);
+  }
+  return reply;
+}
+
+Outcome<ModuleState> Membership::report(std::string_view id, std::uint64_t lease_id, Health health, std::string reason) {
+  auto member = member_of(id, lease_id);
+  if (!member) return refuse<ModuleState>(std::move(member.error()));
+  (*member)->health.reported = health;
+  (*member)->health.reported_reason = shortened(std::move(reason));
+  publish_if_changed(**member, "the module reported its health");
+  return (*member)->module->state;
+}
+
+Outcome<ModuleState> Membership::checked(std::string_view id, const CheckAnswer& answer) {
+  auto member = member_of(id, 0);
+  if (!member) return refuse<ModuleState>(std::move(member.error()));
+  auto bounded = answer;
+  bounded.error = shortened(std::move(bounded.error));
+  (*member)->health.answer((*member)->module->check, bounded);
+  publish_if_changed(**member, answer.good ? "check passed" : "check failed: " + bounded.error);
+  return (*member)->module->state;
+}
+
+Outcome<ModuleState> Membership::remove(std::string_view id, std::uint64_t lease_id, std::optional<Duration> drain, std::string reason,
+                                        MonoTime now) {
+  auto found = member_of(id, lease_id);
+  if (!found) return refuse<ModuleState>(std::move(found.error()));
+  auto& member = **found;
+  if (!drain || *drain <= Duration{}) {
+    const auto last = member.module->state;
+    erase(member, reason.empty() ? "unregistered" : shortened(std::move(reason)));
+    return last;
+  }
+  member.remove_at = now + std::min(*drain, drain_max);
+  member.drain_reason = reason.empty() ? "leaving" : shortened(std::move(reason));
+  publish_if_changed(member, "draining");
+  reschedule(member, deadline(member));
+  return member.module->state;
+}
+
+Outcome<ModuleState> Membership::set_drain(std::string_view id, bool drain, std::string reason) {
+  auto found = member_of(id, 0);
+  if (!found) return refuse<ModuleState>(std::move(found.error()));
+  auto& member = **found;
+  member.operator_drain = drain;
+  if (!drain) member.remove_at.reset();
+  member.drain_reason = reason.empty() ? "drained by the operator" : shortened(std::move(reason));
+  publish_if_changed(member, drain ? "draining" : "drain cancelled");
+  return member.module->state;
+}
+
+void Membership::sessions_ended(std::string_view id) {
+  const auto found = members_.find(id);
+  if (found != members_.end() && found->second.remove_at) erase(found->second, "drained");
+}
+
+// ---- time
+
+void Membership::tick(MonoTime now) {
+  if (now <= ticked_at_) return;
+  if (now - ticked_at_ > pause_max) {      // we slept, so nobody could have been heard
+    hearing_since_ = now;
+    ++counters_.pauses;
+  }
+  ticked_at_ = now;
+  while (!due_.empty() && due_.begin()->first <= now) settle(*due_.begin()->second, now);
+}
+
+std::optional<MonoTime> Membership::next_deadline() const {
+  return due_.empty() ? std::nullopt : std::optional(due_.begin()->first);
+}
+
+MonoTime Membership::lease_end(const Member& member) const {
+  return std::max(member.renewed_at, hearing_since_) + member.module->lease;
+}
+
+MonoTime Membership::deadline(const Member& member) const {
+  const auto end = lease_end(member);
+  return member.remove_at ? std::min(end, *member.remove_at) : end;
+}
+
+void Membership::settle(Member& member, MonoTime now) {
+  if (member.remove_at && *member.remove_at <= now) return erase(member, "drain time is over");
+  if (lease_end(member) > now) return reschedule(member, deadline(member));
+  lease_over(member, now);
+}
+
+void Membership::lease_over(Member& member, MonoTime now) {
+  const auto& service = services_[member.module->service];
+  if (member.remove_at || service.members < mass_least) {
+    ++counters_.expirations;
+    return erase(member, "lease ended");
+  }
+  const bool two_witnesses = member.module->state.health == Health::unhealthy;
+  const bool first = !member.suspect_since;
+  if (first) {
+    ++counters_.suspicions;
+    set_suspect(member, now);
+    if (!two_witnesses) publish_if_changed(member, "lease ended");
+  }
+  const bool keep = !two_witnesses && (first || (is_mass(service) && now - *member.suspect_since < suspect_max));
+  if (keep) return reschedule(member, now + member.module->lease / 3);
+  ++counters_.expirations;
+  erase(member, two_witnesses ? "lease ended and checks fail" : "lease ended");
+}
+
+bool Membership::is_mass(const ServiceCount& service) const {
+  const auto silent = service.suspects + service.lost;
+  return silent >= mass_least && silent * 100 > (service.members + service.lost) * mass_percent;
+}
+
+void Membership::set_suspect(Member& member, std::optional<MonoTime> since) {
+  auto& service = services_[member.module->service];
+  if (since.has_value() != member.suspect_since.has_value()) service.suspects += since ? 1 : -1;
+  if (service.suspects == 0) service.lost = 0;
+  member.suspect_since = since;
+}
+
+void Membership::reschedule(Member& member, MonoTime at) {
+  due_.erase(member.due);
+  member.due = due_.emplace(at, &member);
+}
+
+// ---- bookkeeping
+
+ModuleState Membership::state_of(const Member& member) const {
+  const auto kind = member.module->check.kind;
+  ModuleState state{Phase::up, effective(member.health, kind), reason(member.health, kind)};
+  if (member.operator_drain || member.remove_at) {
+    state.phase = Phase::draining;
+    state.reason = member.drain_reason;
+  } else if (member.suspect_since) {
+    state.phase = Phase::suspect;
+    state.reason = "no heartbeat for its lease time, like others of its service";
+  }
+  return state;
+}
+
+void Membership::publish(Member& member, Notice::Kind kind, std::string reason) {
+  auto next = *member.module;
+  next.state = state_of(member);
+  member.module = std::make_shared<const Module>(std::move(next));
+  notices_.push_back({kind, member.module, std::move(reason), ++revision_});
+}
+
+void Membership::publish_if_changed(Member& member, std::string reason) {
+  if (!same_use(state_of(member), member.module->state)) publish(member, Notice::Kind::changed, std::move(reason));
+}
+
+void Membership::erase(Member& member, std::string reason) {
+  auto& service = services_[member.module->service];
+  if (member.suspect_since) {
+    ++service.lost;
+    --service.suspects;
+    if (service.suspects == 0) service.lost = 0;
+  }
+  ++counters_.removals;
+  notices_.push_back({Notice::Kind::removed, member.module, std::move(reason), ++revision_});
+  count(*member.module, member.caller, -1);
+  due_.erase(member.due);
+  members_.erase(members_.find(module_id(member.module->key())));
+}
+
+void Membership::count(const Module& module, const std::string& caller, int change) {
+  const auto step = static_cast<std::uint32_t>(change);      // -1 wraps round, and the sum wraps back
+  protocols_[static_cast<std::size_t>(module.protocol)] += step;
+  const auto adjust = [step](auto& map, const std::string& key, auto&& number) {
+    auto& slot = map[key];
+    if ((number(slot) += step) == 0) map.erase(key);
+  };
+  adjust(services_, module.service, [](ServiceCount& c) -> std::uint32_t& { return c.members; });
+  adjust(callers_, caller, [](std::uint32_t& n) -> std::uint32_t& { return n; });
+}
+
+template <class T>
+Outcome<T> Membership::refuse(Refusal refusal) {
+  ++counters_.refusals[static_cast<std::size_t>(refusal.kind)];
+  return tl::unexpected<Refusal>(std::move(refusal));
+}
+
+Outcome<Membership::Member*> Membership::member_of(std::string_view id, std::uint64_t lease_id) {
+  const auto found = members_.find(id);
+  const auto shown = std::string(id.substr(0, 260));
+  if (found == members_.end()) return tl::unexpected<Refusal>({RefusalKind::unknown_module, "module " + shown + " is not known here: register (again)"});
+  if (lease_id != 0 && lease_id != found->second.lease_id)
+    return tl::unexpected<Refusal>({RefusalKind::wrong_lease, "module " + shown + " belongs to a newer process: stop"});
+  return &found->second;
+}
+
+std::string Membership::shortened(std::string text) const {
+  text.resize(std::min(text.size(), limits_.reason_bytes_max));
+  return text;
+}
+
+std::uint64_t Membership::new_lease_id() {
+  const auto id = mix64(lease_seed_ + ++leases_ * 0x9e3779b97f4a7c15);
+  return id == 0 ? new_lease_id() : id;      // 0 means the operator
+}
+
+// ---- reading
+
+std::vector<Notice> Membership::take_notices() { return std::exchange(notices_, {}); }
+
+std::optional<MemberView> Membership::find(std::string_view id) const {
+  const auto found = members_.find(id);
+  if (found == members_.end()) return std::nullopt;
+  const auto& m = found->second;
+  return view(m);
+}
+
+MemberView Membership::view(const Member& m) const {
+  return {m.module, m.health, m.load, m.load_at, lease_end(m), m.lease_id, m.heartbeats, m.caller, m.operator_drain};
+}
+
+std::vector<ModulePtr> Membership::list() const {
+  std::vector<ModulePtr> all;
+  all.reserve(members_.size());
+  for (const auto& [id, member] : members_) all.push_back(member.module);
+  std::sort(all.begin(), all.end(), [](const ModulePtr& a, const ModulePtr& b) {
+    return std::tie(a->service, a->name) < std::tie(b->service, b->name);
+  });
+  return all;
+}
+
+std::vector<MemberView> Membership::views() const {
+  std::vector<MemberView> all;
+  all.reserve(members_.size());
+  for (const auto& [id, m] : members_) all.push_back(view(m));
+  return all;
+}
+
+}  // namespace nlb::registry

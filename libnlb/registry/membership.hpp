@@ -1,0 +1,190 @@
+// The membership: who is a module now. Registrations, heartbeats, health and the passing of time go in; notices of what changed come
+// out. It decides; the caller keeps the store, the bus and the sockets, and acts on the notices.
+//
+// Leases. A module stays while it beats: its lease ends one lease time after the later of its last beat and the moment since when this
+// registry has been able to hear at all (start, take-over, or the end of a pause of our own). So nobody is evicted within one lease time
+// of a restart, and a stopped and continued registry doesn't blame the modules for its own sleep.
+//
+// Mass expiry. A module whose lease ended becomes `suspect` and is judged one beat interval (a third of its lease) later: by then
+// whatever silenced it has silenced its neighbours too. If at least two and more than 15 % of the service fell silent, the network is
+// the likelier culprit (Eureka's self-preservation keeps everybody below 85 % of renewals): they stay suspect, and whoever routes to
+// them goes by its own checks; a suspect that the active check calls unhealthy goes, because two witnesses agree. Otherwise it is
+// removed. A service's only module has no neighbours to ask, so it goes at once.
+//
+// Names. The key is service and name. A registration with a greater incarnation takes the name over, a smaller one is refused, and
+// beats with the old lease are told to stop. Thread rule: one owner, no locks. Beats cost O(1), everything else O(log n).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "libnlb/registry/admission.hpp"
+#include "libnlb/registry/health.hpp"
+
+namespace nlb::registry {
+
+inline constexpr Duration pause_max = std::chrono::seconds(2);      // a longer hole between two ticks means that we slept
+inline constexpr Duration suspect_max = std::chrono::hours(1);      // after that a suspect goes, whatever its neighbours do
+inline constexpr Duration drain_max = std::chrono::hours(24);      // longest wait for the sessions of a module that is leaving
+inline constexpr std::uint32_t mass_percent = 15;
+inline constexpr std::uint32_t mass_least = 2;
+
+using ModulePtr = std::shared_ptr<const Module>;
+
+struct Notice {
+  enum class Kind : std::uint8_t { added, changed, removed };
+  Kind kind = Kind::added;
+  ModulePtr module;           // the new record; for removed: the last one
+  std::string reason;
+  std::uint64_t revision = 0; // counts every change since the start
+};
+
+struct Registered {
+  ModulePtr module;
+  std::uint64_t lease_id = 0;
+  bool created = false;
+};
+
+struct Load {                 // absent: not known
+  std::optional<double> cpu_percent, memory_percent, requests_per_second, errors_per_second;
+  std::optional<std::uint32_t> connections;
+};
+
+enum class Wish : std::uint8_t { none, drain, stop };
+struct BeatReply {
+  Wish wish = Wish::none;
+  std::string reason;
+  Duration lease{};
+  std::optional<Duration> drain_remaining;
+  ModuleState state;
+};
+
+struct MemberView {           // one member, for lists and statistics; valid until the next change
+  const ModulePtr& module;
+  const HealthFacts& health;
+  const Load& load;
+  MonoTime load_at;
+  MonoTime lease_end;
+  std::uint64_t lease_id;
+  std::uint64_t heartbeats;
+  const std::string& caller;
+  bool operator_drain;
+};
+
+struct Stored {               // what the store keeps of a member; the lease's rest isn't stored: a restart grants a full one
+  Module module;              // with its state
+  std::uint64_t lease_id = 0;
+  std::string caller;
+  bool operator_drain = false;
+};
+
+struct Counters {
+  std::uint64_t registrations = 0, heartbeats = 0, expirations = 0, suspicions = 0, removals = 0, pauses = 0;
+  std::array<std::uint64_t, refusal_names.size()> refusals{};
+};
+
+class Membership {
+ public:
+  // `lease_seed` makes lease ids hard to guess: take it from the system's random source.
+  Membership(Limits limits, std::uint64_t lease_seed, MonoTime now);
+
+  Outcome<Registered> add(Module module, const Caller& caller, MonoTime now);
+
+  // A member from the store, after a restart: as it was, with a full lease.
+  void restore(Stored stored, MonoTime now);
+
+  // Refused as unknown_module when the name isn't known: register again. An old lease is answered with Wish::stop.
+  Outcome<BeatReply> heartbeat(std::string_view id, std::uint64_t lease_id, const std::optional<Load>& load, MonoTime now);
+
+  Outcome<ModuleState> report(std::string_view id, std::uint64_t lease_id, Health health, std::string reason);
+  Outcome<ModuleState> checked(std::string_view id, const CheckAnswer& answer);
+
+  // lease_id 0 is the operator. `drain`: how long the sessions may go on; absent: gone at once.
+  Outcome<ModuleState> remove(std::string_view id, std::uint64_t lease_id, std::optional<Duration> drain, std::string reason, MonoTime now);
+  Outcome<ModuleState> set_drain(std::string_view id, bool drain, std::string reason);   // an operator's; survives a new registration
+  void sessions_ended(std::string_view id);   // forwarders report none left: a module that is leaving needn't wait for its deadline
+
+  // Moves time on. Call it at least twice per pause_max; calls with an older `now` change nothing.
+  void tick(MonoTime now);
+  std::optional<MonoTime> next_deadline() const;
+
+  std::vector<Notice> take_notices();
+
+  std::optional<MemberView> find(std::string_view id) const;
+  std::vector<ModulePtr> list() const;        // sorted by service, then name; O(n log n)
+  std::vector<MemberView> views() const;      // unsorted
+  std::size_t size() const { return members_.size(); }
+  std::uint64_t revision() const { return revision_; }
+  const Counters& counters() const { return counters_; }
+  const Limits& limits() const { return limits_; }
+  void set_limits(Limits limits) { limits_ = std::move(limits); }   // members that are over a new limit stay
+
+ private:
+  struct Member;
+  using Due = std::multimap<MonoTime, Member*>;
+  struct Member {
+    ModulePtr module;
+    std::string caller;
+    std::uint64_t lease_id = 0;
+    MonoTime renewed_at;
+    Due::iterator due;
+    std::optional<MonoTime> suspect_since;
+    std::optional<MonoTime> remove_at;
+    std::string drain_reason;
+    bool operator_drain = false;
+    HealthFacts health;
+    Load load;
+    MonoTime load_at;
+    std::uint64_t heartbeats = 0;
+  };
+  struct ServiceCount { std::uint32_t members = 0, suspects = 0, lost = 0; };   // lost: removed while neighbours were suspect
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+  template <class V>
+  using ByText = std::unordered_map<std::string, V, TextHash, std::equal_to<>>;
+
+  std::optional<Refusal> refuse_counts(const Module& module, const Member* known, const Caller& caller) const;
+  Outcome<Registered> renew(Member& member, Module module, const Caller& caller, MonoTime now);
+  Member& insert(Module module, std::string caller, std::uint64_t lease_id, MonoTime now);
+  template <class T>
+  Outcome<T> refuse(Refusal refusal);
+  Outcome<Member*> member_of(std::string_view id, std::uint64_t lease_id);
+  void publish(Member& member, Notice::Kind kind, std::string reason);
+  void publish_if_changed(Member& member, std::string reason);
+  ModuleState state_of(const Member& member) const;
+  MonoTime lease_end(const Member& member) const;
+  MonoTime deadline(const Member& member) const;
+  void reschedule(Member& member, MonoTime at);
+  void settle(Member& member, MonoTime now);
+  void lease_over(Member& member, MonoTime now);
+  bool is_mass(const ServiceCount& service) const;
+  void set_suspect(Member& member, std::optional<MonoTime> since);
+  void erase(Member& member, std::string reason);
+  void count(const Module& module, const std::string& caller, int change);
+  std::uint64_t new_lease_id();
+  std::string shortened(std::string text) const;
+  MemberView view(const Member& member) const;
+
+  Limits limits_;
+  std::uint64_t lease_seed_, leases_ = 0, revision_ = 0;
+  MonoTime hearing_since_, ticked_at_;
+  ByText<Member> members_;                // by "service/name"; nodes never move, so Due may point at them
+  Due due_;                               // one entry a member, at or before its deadline: a beat doesn't touch it
+  ByText<ServiceCount> services_;
+  ByText<std::uint32_t> callers_;
+  std::array<std::uint32_t, protocol_count> protocols_{};
+  std::vector<Notice> notices_;           // taken after every call; at most one a member and call
+  Counters counters_;
+};
+
+std::string module_id(const ModuleKey& key);                          // "service/name"
+std::optional<ModuleKey> parse_module_id(std::string_view id);
+
+}  // namespace nlb::registry

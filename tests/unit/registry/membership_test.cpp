@@ -1,0 +1,264 @@
+// Leases, drains, limits and names of the membership, one behaviour a case.
+#include <catch2/catch.hpp>
+
+#include "libnlb/registry/membership.hpp"
+#include "tests/support/registry_records.hpp"
+
+using namespace nlb;
+using namespace nlb::registry;
+using nlb::testing::record;
+
+namespace {
+
+constexpr MonoTime start{};
+constexpr MonoTime at(Duration d) { return start + d; }
+
+void pass(Membership& membership, Duration from, Duration to) {      // time passes as it does in the daemon: in small steps
+  for (auto t = from; t <= to; t += 100ms) membership.tick(at(t));
+}
+
+struct Fixture {
+  Membership membership{Limits{}, 7, start};
+  Caller caller;
+  Registered add(const Module& module, Duration now = 0s) {
+    auto added = membership.add(module, caller, at(now));
+    REQUIRE(added.has_value());
+    membership.take_notices();
+    return *added;
+  }
+  Phase phase(std::string_view id) { return membership.find(id)->module->state.phase; }
+};
+
+}  // namespace
+
+TEST_CASE("a registration is announced once and waits for its first good check") {
+  Membership membership({}, 7, start);
+  const auto added = membership.add(record("web-1"), {}, start);
+  REQUIRE(added.has_value());
+  CHECK(added->created);
+  auto notices = membership.take_notices();
+  REQUIRE(notices.size() == 1);
+  CHECK(notices[0].kind == Notice::Kind::added);
+  CHECK_FALSE(is_routable(*notices[0].module));
+  REQUIRE(membership.checked("web/web-1", {true, "", 1ms}).has_value());
+  notices = membership.take_notices();
+  REQUIRE(notices.size() == 1);
+  CHECK(is_routable(*notices[0].module));
+}
+
+TEST_CASE("registering again renews, keeps the lease id and says nothing when nothing changed") {
+  Fixture f;
+  const auto first = f.add(record("web-1"));
+  const auto again = f.membership.add(record("web-1"), {}, at(20s));
+  REQUIRE(again.has_value());
+  CHECK_FALSE(again->created);
+  CHECK(again->lease_id == first.lease_id);
+  CHECK(f.membership.take_notices().empty());
+  pass(f.membership, 20s, 49s);
+  CHECK(f.membership.size() == 1);
+}
+
+TEST_CASE("registering again with another weight is a change of the same member") {
+  Fixture f;
+  f.add(record("web-1"));
+  auto heavier = record("web-1");
+  heavier.weight = 200;
+  REQUIRE(f.membership.add(heavier, {}, at(1s)).has_value());
+  const auto notices = f.membership.take_notices();
+  REQUIRE(notices.size() == 1);
+  CHECK(notices[0].kind == Notice::Kind::changed);
+  CHECK(notices[0].module->weight == 200);
+  CHECK(f.membership.size() == 1);
+}
+
+TEST_CASE("the only module of a service goes when its lease ends, and not before") {
+  Fixture f;
+  f.add(record("web-1"));
+  pass(f.membership, 0s, 29900ms);
+  CHECK(f.membership.size() == 1);
+  pass(f.membership, 30s, 30s);
+  CHECK(f.membership.size() == 0);
+  CHECK(f.membership.take_notices().back().kind == Notice::Kind::removed);
+}
+
+TEST_CASE("a beat renews the lease") {
+  Fixture f;
+  const auto added = f.add(record("web-1"));
+  pass(f.membership, 0s, 29s);
+  const auto beat = f.membership.heartbeat("web/web-1", added.lease_id, Load{}, at(29s));
+  REQUIRE(beat.has_value());
+  CHECK(beat->wish == Wish::none);
+  pass(f.membership, 29s, 58900ms);
+  CHECK(f.membership.size() == 1);
+  pass(f.membership, 59s, 59s);
+  CHECK(f.membership.size() == 0);
+}
+
+TEST_CASE("one silent module of many is suspect first and gone one beat interval later") {
+  Fixture f;
+  std::vector<Registered> all;
+  for (int i = 0; i < 10; ++i) all.push_back(f.add(record("web-" + std::to_string(i))));
+  for (auto t = 0s; t <= 45s; t += 1s) {
+    pass(f.membership, t, t + 900ms);
+    for (int i = 1; i < 10; ++i) REQUIRE(f.membership.heartbeat("web/web-" + std::to_string(i), all[i].lease_id, {}, at(t)).has_value());
+    if (t == 31s) CHECK(f.phase("web/web-0") == Phase::suspect);
+  }
+  CHECK_FALSE(f.membership.find("web/web-0").has_value());
+  CHECK(f.membership.size() == 9);
+}
+
+TEST_CASE("when many fall silent at once nobody is removed, and those that beat again are up again") {
+  Fixture f;
+  std::vector<Registered> all;
+  for (int i = 0; i < 10; ++i) all.push_back(f.add(record("web-" + std::to_string(i))));
+  pass(f.membership, 0s, 300s);
+  REQUIRE(f.membership.size() == 10);
+  for (int i = 0; i < 10; ++i) CHECK(f.phase("web/web-" + std::to_string(i)) == Phase::suspect);
+  for (int i = 0; i < 9; ++i) REQUIRE(f.membership.heartbeat("web/web-" + std::to_string(i), all[i].lease_id, {}, at(300s)).has_value());
+  CHECK(f.phase("web/web-0") == Phase::up);
+  pass(f.membership, 300s, 311s);
+  CHECK(f.membership.size() == 9);      // the others are back, so the one that isn't is gone
+}
+
+TEST_CASE("a suspect that fails its checks too goes, its neighbours stay") {
+  Fixture f;
+  for (int i = 0; i < 4; ++i) f.add(record("web-" + std::to_string(i)));
+  pass(f.membership, 0s, 31s);
+  for (int n = 0; n < 3; ++n) REQUIRE(f.membership.checked("web/web-0", {false, "refused", 1ms}).has_value());
+  pass(f.membership, 31s, 200s);
+  CHECK_FALSE(f.membership.find("web/web-0").has_value());
+  CHECK(f.membership.size() == 3);
+}
+
+TEST_CASE("a registry that was stopped for a while blames nobody") {
+  Fixture f;
+  f.add(record("web-1"));
+  pass(f.membership, 0s, 10s);
+  f.membership.tick(at(100s));          // SIGSTOP, SIGCONT
+  CHECK(f.membership.size() == 1);
+  pass(f.membership, 100s, 129900ms);
+  CHECK(f.membership.size() == 1);
+  pass(f.membership, 130s, 131s);
+  CHECK(f.membership.size() == 0);
+}
+
+TEST_CASE("a clock that stands still or goes back removes nobody") {
+  Fixture f;
+  f.add(record("web-1"));
+  pass(f.membership, 0s, 20s);
+  f.membership.tick(at(5s));
+  f.membership.tick(at(20s));
+  CHECK(f.membership.size() == 1);
+}
+
+TEST_CASE("of two processes with one name the newer wins and the older is told to stop") {
+  Fixture f;
+  auto old_process = record("web-1");
+  old_process.incarnation = 100;
+  const auto old_lease = f.add(old_process);
+  auto new_process = old_process;
+  new_process.incarnation = 200;
+  const auto new_lease = f.add(new_process, 1s);
+  CHECK(new_lease.lease_id != old_lease.lease_id);
+  CHECK(f.membership.heartbeat("web/web-1", old_lease.lease_id, {}, at(2s))->wish == Wish::stop);
+  CHECK(f.membership.heartbeat("web/web-1", new_lease.lease_id, {}, at(2s))->wish == Wish::none);
+  const auto refused = f.membership.add(old_process, {}, at(3s));
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().kind == RefusalKind::older_incarnation);
+  CHECK(f.membership.remove("web/web-1", old_lease.lease_id, {}, "", at(3s)).error().kind == RefusalKind::wrong_lease);
+}
+
+TEST_CASE("without an incarnation another address is a newer process") {
+  Fixture f;
+  const auto first = f.add(record("web-1", 8001));
+  const auto second = f.add(record("web-1", 8002), 1s);
+  CHECK(second.module->incarnation == first.module->incarnation + 1);
+  CHECK(f.membership.heartbeat("web/web-1", first.lease_id, {}, at(2s))->wish == Wish::stop);
+}
+
+TEST_CASE("leaving with a drain takes no new sessions, is told so, and ends at the deadline or with the last session") {
+  Fixture f;
+  const auto a = f.add(record("web-1"));
+  const auto b = f.add(record("web-2"));
+  REQUIRE(f.membership.remove("web/web-1", a.lease_id, 5s, "upgrade", start).has_value());
+  REQUIRE(f.membership.remove("web/web-2", b.lease_id, 5s, "upgrade", start).has_value());
+  CHECK_FALSE(is_routable(*f.membership.find("web/web-1")->module));
+  const auto beat = f.membership.heartbeat("web/web-1", a.lease_id, {}, at(1s));
+  CHECK(beat->wish == Wish::drain);
+  CHECK(beat->drain_remaining == Duration(4s));
+  f.membership.sessions_ended("web/web-2");
+  CHECK(f.membership.size() == 1);
+  pass(f.membership, 0s, 5s);
+  CHECK(f.membership.size() == 0);
+}
+
+TEST_CASE("an operator's drain survives a new registration and ends when cancelled") {
+  Fixture f;
+  f.add(record("web-1"));
+  REQUIRE(f.membership.set_drain("web/web-1", true, "maintenance").has_value());
+  auto restarted = record("web-1");
+  restarted.incarnation = 99;
+  CHECK(f.add(restarted, 1s).module->state.phase == Phase::draining);
+  CHECK(f.membership.set_drain("web/web-1", false, "")->phase == Phase::up);
+}
+
+TEST_CASE("a restored member keeps its health, its lease id and a full lease") {
+  Membership membership({}, 7, at(1000s));
+  auto module = record("web-1");
+  module.state.health = Health::healthy;
+  membership.restore({module, 42, "caller", false}, at(1000s));
+  CHECK(membership.take_notices().empty());
+  CHECK(is_routable(*membership.find("web/web-1")->module));
+  CHECK(membership.heartbeat("web/web-1", 42, {}, at(1001s))->wish == Wish::none);
+  pass(membership, 1000s, 1030900ms);
+  CHECK(membership.size() == 1);
+}
+
+TEST_CASE("each limit refuses by its own kind and says what to do") {
+  Limits limits;
+  limits.modules_per_protocol_max = 2;
+  limits.modules_per_caller_max = 3;
+  limits.modules_max = 4;
+  Membership membership(limits, 7, start);
+  const auto add = [&](std::string name, Protocol protocol, std::string caller) {
+    auto module = record(std::move(name));
+    module.protocol = protocol;
+    return membership.add(module, {std::move(caller), true, {}}, start);
+  };
+  REQUIRE(add("a", Protocol::http, "x").has_value());
+  REQUIRE(add("b", Protocol::http, "x").has_value());
+  const auto third_http = add("c", Protocol::http, "y");
+  REQUIRE_FALSE(third_http.has_value());
+  CHECK(third_http.error().kind == RefusalKind::protocol_full);
+  CHECK(third_http.error().text ==
+        "no room for another module: protocol http has its 2: remove one or raise registry.modules_per_protocol_max");
+  REQUIRE(add("d", Protocol::redis, "x").has_value());
+  CHECK(add("e", Protocol::mysql, "x").error().kind == RefusalKind::caller_full);
+  REQUIRE(add("e", Protocol::mysql, "y").has_value());
+  CHECK(add("f", Protocol::rtmp, "z").error().kind == RefusalKind::registry_full);
+  CHECK(add("a", Protocol::http, "x").has_value());       // a renewal needs no room
+  CHECK(membership.counters().refusals[static_cast<std::size_t>(RefusalKind::caller_full)] == 1);
+}
+
+TEST_CASE("a beat for an unknown module says register again") {
+  Membership membership({}, 7, start);
+  const auto beat = membership.heartbeat("web/none", 1, {}, start);
+  REQUIRE_FALSE(beat.has_value());
+  CHECK(beat.error().kind == RefusalKind::unknown_module);
+}
+
+TEST_CASE("load figures that are no numbers are not known") {
+  Fixture f;
+  const auto added = f.add(record("web-1"));
+  Load load;
+  load.cpu_percent = std::numeric_limits<double>::quiet_NaN();
+  load.memory_percent = 40;
+  REQUIRE(f.membership.heartbeat("web/web-1", added.lease_id, load, at(1s)).has_value());
+  CHECK_FALSE(f.membership.find("web/web-1")->load.cpu_percent.has_value());
+  CHECK(f.membership.find("web/web-1")->load.memory_percent == 40);
+}
+
+TEST_CASE("module ids are read back and nothing else is") {
+  CHECK(parse_module_id("web/web-1") == ModuleKey{"web", "web-1"});
+  for (const auto* bad : {"", "/", "web", "web/", "/x", "a/b/c", "a/b c", "a/b\n"}) CHECK_FALSE(parse_module_id(bad).has_value());
+}
