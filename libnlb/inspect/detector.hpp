@@ -1,7 +1,8 @@
 // Says which protocol the first bytes of a connection speak.
 //
 // detect() is total over any bytes at any split, bounded (detect_bytes_max), allocates nothing, and is monotone: a longer prefix never
-// turns one match into another, nor a match into unknown, nor unknown into a match. It answers at the first byte that decides.
+// turns one match into another, nor a match into unknown, nor unknown into a match (one exception, for three bytes: see detector.cpp on
+// SOCKS). It answers at the first byte that decides.
 // Details (SNI, Host, user, ...) are a second question, asked only by whoever needs them: read_details().
 #pragma once
 
