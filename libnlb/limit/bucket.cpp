@@ -15,10 +15,12 @@ Rate::Rate(double per_second, double burst) {
                                                   : std::max(std::round(ticks_per_token * one), 1.0);
   interval_q_ = static_cast<std::uint64_t>(interval);
   const double whole = std::max(burst, 1.0) * (static_cast<double>(interval_q_) / one);
-  // A whole burst costs what its tokens cost one by one; a double can't hold that beyond 53 bits.
-  tolerance_ = std::floor(burst) == burst && burst >= 1 && burst < 0x1p53 ? cost(static_cast<std::uint64_t>(burst))
-               : whole < static_cast<double>(ticks_max)                   ? static_cast<std::int64_t>(whole)
-                                                                          : ticks_max;
+  // A whole burst costs what its tokens cost one by one (a double holds that up to 53 bits), and always less than a cost cut to ticks_max.
+  const double whole = std::max(burst, 1.0) * (interval / one);
+  const bool exact = std::floor(burst) == burst && burst >= 1 && burst < 0x1p53;
+  tolerance_ = !(whole < static_cast<double>(ticks_max)) ? ticks_max - 1
+               : exact                                   ? cost(static_cast<std::uint64_t>(burst))
+                                                         : static_cast<std::int64_t>(whole);
 }
 
 Duration Rate::charge(Level& level, MonoTime now, std::uint64_t tokens) const {

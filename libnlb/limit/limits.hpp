@@ -93,10 +93,10 @@ class Ledger;
 class LimitSet {
  public:
   // `previous` hands over its ledger: levels, open sessions and clients of rules with the same name and purpose. `services`: the names
-  // that rules per service without a service are spread over. Errors (config): duplicate or empty names, a rule that limits nothing, more than
-  // client_rules_max rules per client.
+  // that rules per service without a service are spread over. `seed`: for the client table's hash, used when there is no `previous`.
+  // Errors (config): duplicate or empty names, a rule that limits nothing, more than client_rules_max rules per client.
   static Result<std::shared_ptr<const LimitSet>> build(std::vector<Rule> rules, const std::vector<std::string>& services, MonoTime now,
-                                                       const LimitSet* previous = nullptr);
+                                                       const LimitSet* previous = nullptr, std::uint64_t seed = 0);
   static constexpr std::size_t client_rules_max = 4;
   ~LimitSet();
   LimitSet(const LimitSet&) = delete;
