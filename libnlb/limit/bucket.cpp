@@ -14,7 +14,6 @@ Rate::Rate(double per_second, double burst) {
   const double interval = ticks_per_token >= 1024 ? std::min(std::round(ticks_per_token), 0x1p43) * one
                                                   : std::max(std::round(ticks_per_token * one), 1.0);
   interval_q_ = static_cast<std::uint64_t>(interval);
-  const double whole = std::max(burst, 1.0) * (static_cast<double>(interval_q_) / one);
   // A whole burst costs what its tokens cost one by one (a double holds that up to 53 bits), and always less than a cost cut to ticks_max.
   const double whole = std::max(burst, 1.0) * (interval / one);
   const bool exact = std::floor(burst) == burst && burst >= 1 && burst < 0x1p53;
