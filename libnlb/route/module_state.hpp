@@ -50,7 +50,7 @@ class alignas(64) ModuleState {
   std::atomic<std::int64_t> failed_at{0};              // the last failure
   std::atomic<std::int64_t> latency_at{0};             // when latency_ns was last changed
   std::atomic<float> latency_ns{0};                    // peak EWMA of connect and first-byte time; 0: none measured
-  std::atomic<std::uint32_t> ejections{0};             // since it last stayed well
+  std::atomic<std::uint32_t> ejections{0};             // recent ones: the next lasts period x (this + 1)
   std::atomic<std::uint8_t> health{0};                 // registry::Health
   std::atomic<bool> usable{true};                      // routable when the newest table was built
   std::atomic<bool> leaving{false};                    // draining, or gone from the newest table: end or move its sessions
@@ -59,6 +59,7 @@ class alignas(64) ModuleState {
   const Identity identity;
   const std::uint32_t number;                          // small, unique while it lives; never reused by the same roster
   MonoTime since{};                                    // when it first became usable; set before the table that holds it is published
+  bool seen_usable = false;                            // by the control thread, while it builds tables
   bool ramped = false;                                 // slow start applies (false for modules of the first table)
   std::atomic<std::uint64_t> ejected_total{0};
 

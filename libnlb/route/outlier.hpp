@@ -2,7 +2,7 @@
 //
 // A number of bad outcomes in a row ejects a module for period x n, n being its ejections since it last stayed well (Envoy's consecutive
 // gateway failure detector). When the time is over it is tried again: a good outcome ends the series, a bad one ejects it at once and
-// longer. At most percent_max of a service's modules, but always one, are ejected at a time. Connect and first-byte times feed the
+// longer; every whole period that it stays in service forgives one ejection. At most percent_max of a service's modules, but always one, are ejected at a time. Connect and first-byte times feed the
 // latency picker's peak EWMA.
 #pragma once
 

@@ -12,17 +12,18 @@ namespace {
 
 std::int64_t ns(MonoTime t) { return t.time_since_epoch().count(); }
 
-// Ejected, tripped or tried already. A full module is usable: it may be free a moment later.
+// Neither ejected nor tried already. A busy module is usable: it may be free a moment later.
 bool usable(const Candidate& c, const PickContext& x) {
-  const ModuleState& m = *c.state;
-  if (!x.ignore_ejections && m.ejected(x.question.now)) return false;
-  if (m.pending.load(std::memory_order_relaxed) >= x.options.breaker_pending_max) return false;
+  if (!x.ignore_ejections && c.state->ejected(x.question.now)) return false;
   const auto& tried = x.question.tried;
   return tried.empty() || std::find(tried.begin(), tried.end(), c.state) == tried.end();
 }
 
-bool full(const ModuleState& m) {
-  return m.active.load(std::memory_order_relaxed) >= m.max_connections.load(std::memory_order_relaxed);
+// No slot left, or the circuit breaker: too many sessions wait for it to accept.
+bool busy(const Candidate& c, const PickContext& x) {
+  const ModuleState& m = *c.state;
+  return m.active.load(std::memory_order_relaxed) >= m.max_connections.load(std::memory_order_relaxed) ||
+         m.pending.load(std::memory_order_relaxed) >= x.options.breaker_pending_max;
 }
 
 // The share of its weight that a module in slow start gets: a line from the floor to 1.
@@ -31,6 +32,12 @@ double ramp(const Candidate& c, const PickContext& x) {
   const auto age = ns(x.question.now) - c.since;
   if (age >= x.options.slow_start.count()) return 1;
   return std::max(slow_start_floor, static_cast<double>(age) / static_cast<double>(x.options.slow_start.count()));
+}
+
+bool warm_enough(const Candidate& c, const PickContext& x) {
+  if (!c.ramped) return true;
+  const double share = ramp(c, x);
+  return share >= 1 || x.question.rng.uniform() < share;
 }
 
 // Sessions that a module seems to have: recent failures in a row weigh like sessions, and fade.
@@ -49,18 +56,17 @@ double expected_wait(const ModuleState& m, MonoTime now) {
   return m.active.load(std::memory_order_relaxed) == 0 ? 0 : 1e12 * burden(m, now);
 }
 
-// Keeps the one with the least load for its weight. Equal ones (all idle ones are) share by weight: each replaces what was kept with its
-// share of the weights seen so far.
+// Keeps the one with the least load for its weight. Equal ones (all idle ones are) share by `chance`: each replaces what was kept with its
+// part of the chances seen so far.
 class Best {
  public:
   explicit Best(const PickContext& context) : x_(context) {}
-  void show(const Candidate& c) {
-    const double weight = c.weight * ramp(c, x_);
+  void show(const Candidate& c, double weight, double chance) {
     const double load = x_.options.picker == Picker::latency ? expected_wait(*c.state, x_.question.now) : burden(*c.state, x_.question.now);
     const double price = load / weight;
     if (found_ && price > price_) return;
-    ties_ = found_ && price == price_ ? ties_ + weight : weight;
-    if (ties_ > weight && x_.question.rng.uniform() * ties_ >= weight) return;
+    ties_ = found_ && price == price_ ? ties_ + chance : chance;
+    if (ties_ > chance && x_.question.rng.uniform() * ties_ >= chance) return;
     found_ = &c;
     price_ = price;
   }
@@ -80,7 +86,9 @@ TierResult scan(const Tier& tier, const PickContext& x) {
     for (const Candidate& c : tier.candidates) {
       if (!usable(c, x)) continue;
       result.any_usable = true;
-      if (!full(*c.state)) best.show(c);
+      if (busy(c, x)) continue;
+      const double weight = c.weight * ramp(c, x);
+      best.show(c, weight, weight);
     }
     if (!best.found()) return result;
     if ((result.slot = Slot::reserve(*best.found()->state))) return result;
@@ -88,22 +96,16 @@ TierResult scan(const Tier& tier, const PickContext& x) {
   return result;
 }
 
-// Draws evenly, not by weight: Best weighs. A draw by weight as well would count the weights of idle modules twice.
+// What is drawn by weight ties evenly, a module drawn twice as often as two: weighing again would count the weights of idle modules twice.
 TierResult sample(const Tier& tier, const PickContext& x, std::size_t size) {
   Best best(x);
   for (std::size_t i = 0; i < size; ++i) {
-    const Candidate& c = tier.candidates[x.question.rng.below(tier.candidates.size())];
-    if (&c != best.found() && usable(c, x) && !full(*c.state)) best.show(c);
+    const Candidate& c = tier.candidates[tier.alias.draw(x.question.rng())];
+    if (usable(c, x) && !busy(c, x) && warm_enough(c, x)) best.show(c, c.weight * ramp(c, x), 1);
   }
   TierResult result;
   if (best.found()) result.slot = Slot::reserve(*best.found()->state);
   return result.slot ? std::move(result) : scan(tier, x);
-}
-
-bool warm_enough(const Candidate& c, const PickContext& x) {
-  if (!c.ramped) return true;
-  const double share = ramp(c, x);
-  return share >= 1 || x.question.rng.uniform() < share;
 }
 
 // Pickers with an order of their own: take what `next` offers unless it can't or is still warming up; after a few refusals look at all.
@@ -111,7 +113,7 @@ template <class Next>
 TierResult in_order(const Tier& tier, const PickContext& x, std::uint32_t offers, Next next) {
   for (std::uint32_t i = 0; i < offers; ++i) {
     const Candidate& c = tier.candidates[next(i)];
-    if (!usable(c, x) || !warm_enough(c, x)) continue;
+    if (!usable(c, x) || busy(c, x) || !warm_enough(c, x)) continue;
     if (auto slot = Slot::reserve(*c.state)) return {std::move(slot), true};
   }
   return scan(tier, x);

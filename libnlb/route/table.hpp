@@ -79,8 +79,6 @@ struct PickResult {
   explicit operator bool() const { return static_cast<bool>(slot); }
 };
 
-struct Pool;                                        // the modules of one version, in tiers (pool.hpp)
-
 struct Service {
   std::string name;
   std::uint64_t hash = 0;                           // name_hash(name): limit::Subject::service
