@@ -19,6 +19,7 @@ namespace nlb::daemon {
 namespace {
 
 int open_for_append(const std::string& path) {
+  if (path == "-") return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
   return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
 }
 

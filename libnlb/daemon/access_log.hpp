@@ -17,7 +17,7 @@ class AccessLog {
   static constexpr std::size_t queue_bytes_max = 16u << 20;
   struct Counters { std::uint64_t lines_dropped = 0, lines_lost = 0, write_errors = 0, reopens = 0; };   // dropped: queue full; lost: write failed
 
-  // Opens (O_APPEND, 0640) and starts the writer thread; unavailable when the file can't be opened.
+  // Opens (O_APPEND, 0640; "-" is stdout) and starts the writer thread; unavailable when the file can't be opened.
   static Result<std::unique_ptr<AccessLog>> open(std::string path);
   ~AccessLog();   // writes what is queued
 

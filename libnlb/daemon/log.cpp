@@ -15,14 +15,13 @@ namespace nlb::daemon::log {
 namespace {
 
 struct LevelRow { std::string_view name; Level level; spdlog::level::level_enum spdlog_level; };
-constexpr std::array<LevelRow, 7> levels = {{
+constexpr std::array<LevelRow, 6> levels = {{
     {"trace", Level::trace, spdlog::level::trace},
     {"debug", Level::debug, spdlog::level::debug},
     {"info", Level::info, spdlog::level::info},
-    {"warning", Level::warning, spdlog::level::warn},
+    {"warn", Level::warning, spdlog::level::warn},
     {"error", Level::error, spdlog::level::err},
     {"off", Level::off, spdlog::level::off},
-    {"warn", Level::warning, spdlog::level::warn},
 }};
 
 constexpr auto text_pattern = "%Y-%m-%dT%H:%M:%S.%e %^%-7l%$ %v";
@@ -88,7 +87,7 @@ Result<> set_level(std::string_view level) {
       return {};
     }
   return fail(ErrorKind::config, "log.level \"" + std::string(level) + "\" is unknown: the levels are trace, debug, info, "
-              "warning, error and off: choose one");
+              "warn, error and off: choose one");
 }
 
 void write(Level level, std::string_view message, Fields fields) {

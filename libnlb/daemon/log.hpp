@@ -30,7 +30,7 @@ struct Field {
 using Fields = std::initializer_list<Field>;
 
 Result<> set_up(std::string_view tool, const config::Log& config);   // config: an unknown level
-Result<> set_level(std::string_view level);                          // trace debug info warning error off; at run time
+Result<> set_level(std::string_view level);                          // trace debug info warn error off; at run time
 void write(Level level, std::string_view message, Fields fields);
 
 inline void debug(std::string_view message, Fields fields = {}) { write(Level::debug, message, fields); }

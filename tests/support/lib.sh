@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2120 # the variables are for the tests
 # The end-to-end harness. A test sources it, starts real servers and nlb-forward on free ports in a folder of its own, and makes
 # assertions; at the end everything that was started is stopped by its process id, and after a failure the logs are shown.
 # Nothing is shared between tests but build/test-cache (data folders of fresh databases), so they run side by side.
@@ -123,6 +124,10 @@ start_forward() {
   exec {ready}<&-
   [ "$word" = ready ] || fail "nlb-forward did not become ready"
 }
+
+# Lines of a configuration: listener [MORE_KEYS], module NAME PROTOCOL PORT [MORE_KEYS].
+listener() { echo "listen: [{name: edge, address: \"127.0.0.1:$FORWARD_PORT\", silent: {after: 50ms, protocol: mysql}${1:+, $1}}]"; }
+module() { echo "  - {name: $1, protocol: $2, address: \"127.0.0.1:$3\"${4:+, $4}}"; }
 
 metric() {   # metric 'name{label="value"': the sum of the series that begin so
   curl -sf --max-time 10 "$ADMIN/metrics" | awk -v prefix="$1" 'index($0, prefix) == 1 { sum += $NF } END { printf "%.15g\n", sum }'
@@ -264,4 +269,14 @@ start_mongo_stub() {      # MONGO_PORT, MONGO_PID
 mysql_through() { mariadb --no-defaults -h 127.0.0.1 -P "${2:-$FORWARD_PORT}" -u tester --connect-timeout=10 --skip-ssl -N -B -e "$1"; }
 psql_through() { PGCONNECT_TIMEOUT=10 PGSSLMODE=${3:-disable} psql -X -q -t -A -h 127.0.0.1 -p "${2:-$FORWARD_PORT}" -U tester -d postgres -c "$1"; }
 redis_through() { timeout 10 redis-cli -p "$FORWARD_PORT" "$@"; }
+http_through() { curl -sS --fail --max-time 30 "$@"; }
+start_peer() {   # start_peer NAME SERVER_VERB [ARGUMENTS...]: a server of peer.py; PEER_PORT, PEER_PID
+  local name=$1 verb=$2
+  shift 2
+  free_port PEER_PORT
+  run "$name" "$PYTHON" "$SUPPORT/peer.py" "$verb" "$PEER_PORT" "$@"
+  PEER_PID=$PID
+  wait_port "$PEER_PORT"
+}
+hex() { od -An -v -tx1 | tr -d ' \n'; }   # bytes on stdin as hex
 peer() { timeout "${PEER_TIMEOUT:-60}" "$PYTHON" "$SUPPORT/peer.py" "$@"; }

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""mongo_stub.py PORT: a MongoDB server as far as python3-pymongo's MongoClient needs one: hello, ping, insert, find, count.
+"""mongo_stub.py PORT | --hello: a MongoDB server as far as python3-pymongo's MongoClient needs one: hello, ping, insert, find, count.
 
 Debian 12 has no mongod, so the tests bring the wire protocol's server side (OP_MSG, and OP_QUERY for the first hello; see
 https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/) and use the real driver as the client. Documents live in memory.
+--hello prints a client's first OP_MSG in hex.
 """
 import socketserver
 import struct
@@ -92,5 +93,13 @@ class Server(socketserver.ThreadingTCPServer):
     request_queue_size = 512
 
 
+def first_message():
+    body = struct.pack("<IB", 0, 0) + bson.encode({"hello": 1, "helloOk": True, "$db": "admin"})
+    return struct.pack("<iiii", 16 + len(body), 1, 0, OP_MSG) + body
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "--hello":
+        print(first_message().hex())
+        sys.exit(0)
     Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

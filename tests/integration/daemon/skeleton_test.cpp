@@ -159,5 +159,5 @@ TEST_CASE("an unknown log level is a configuration error that names the levels")
   const auto refused = log::set_level("loud");
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == ErrorKind::config);
-  CHECK(refused.error().text == "log.level \"loud\" is unknown: the levels are trace, debug, info, warning, error and off: choose one");
+  CHECK(refused.error().text == "log.level \"loud\" is unknown: the levels are trace, debug, info, warn, error and off: choose one");
 }
