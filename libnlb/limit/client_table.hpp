@@ -74,7 +74,7 @@ class ClientTable {
  private:
   static constexpr std::uint32_t none = 0xffffffff, chunk_bits = 8;
   struct alignas(64) Shard {
-    mutable std::atomic_flag flag;
+    mutable std::atomic<int> flag{0};   // int: what a futex waits on, so waking nobody costs one load
     std::uint32_t used = 0, most = 0, hand = 0;
     std::vector<std::uint32_t> heads;   // plus 1; a power of two
     std::vector<std::unique_ptr<ClientEntry[]>> chunks;
@@ -83,18 +83,18 @@ class ClientTable {
   };
   class Guard {
    public:
-    explicit Guard(std::atomic_flag& flag) : flag_(flag) {
-      while (flag_.test_and_set(std::memory_order_acquire)) flag_.wait(true, std::memory_order_relaxed);
+    explicit Guard(std::atomic<int>& flag) : flag_(flag) {
+      while (flag_.exchange(1, std::memory_order_acquire) != 0) flag_.wait(1, std::memory_order_relaxed);
     }
     ~Guard() {
-      flag_.clear(std::memory_order_release);
+      flag_.store(0, std::memory_order_release);
       flag_.notify_one();
     }
     Guard(const Guard&) = delete;
     Guard& operator=(const Guard&) = delete;
 
    private:
-    std::atomic_flag& flag_;
+    std::atomic<int>& flag_;
   };
 
   std::uint32_t& head(Shard& shard, std::uint64_t hash) { return shard.heads[(hash >> 32) & (shard.heads.size() - 1)]; }
