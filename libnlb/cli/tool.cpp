@@ -5,7 +5,10 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
-#include <map>
+#include <memory>
+#include <utility>
+
+#include "libnlb/cli/documents.hpp"
 
 namespace nlb::cli {
 namespace {
@@ -18,18 +21,23 @@ std::string exit_code_section() {
 }
 
 int report(const CLI::App& app, const Error& error) {
-  std::cerr << app.get_name() << ": " << error.text << "\n";
+  const bool lines = error.text.find('\n') != std::string::npos;
+  std::cerr << (lines ? "" : app.get_name() + ": ") << error.text << (error.text.ends_with('\n') ? "" : "\n");
   return static_cast<int>(exit_code_of(error.kind));
 }
 
 }  // namespace
 
-void set_up(CLI::App& app, Common& common) {
-  app.set_version_flag("--version", app.get_name() + " " NLB_VERSION);
-  static const std::map<std::string, Color> colors = {{"auto", Color::automatic}, {"always", Color::always}, {"never", Color::never}};
-  app.add_option("--color", common.color, "when to use colour: auto, always, never")
-      ->transform(CLI::CheckedTransformer(colors, CLI::ignore_case).description(""))
-      ->option_text("WHEN");
+void set_up(CLI::App& app, Common& common, Manual manual) {
+  app.set_version_flag("--version", app.get_name() + " " NLB_VERSION, "print the version and leave");
+  app.get_help_ptr()->description("print this help and leave");
+  add_choice<Color>(app, "--color", common.color, {{"auto", Color::automatic}, {"always", Color::always}, {"never", Color::never}},
+                    "when to use colour: auto, always, never")->option_text("WHEN");
+  const auto text = std::make_shared<Manual>(std::move(manual));
+  app.add_option_function<std::string>("--generate", [&app, text](const std::string& kind) {
+       std::cout << generate(app, *text, kind) << std::flush;
+       throw CLI::Success();
+     })->group("")->check(CLI::IsMember(document_kinds()));
   app.footer(exit_code_section());
   app.fallthrough();
 }
@@ -37,11 +45,9 @@ void set_up(CLI::App& app, Common& common) {
 void add_output_option(CLI::App& app, Common& common, bool with_csv) {
   std::map<std::string, Output> outputs = {{"auto", Output::automatic}, {"table", Output::table}, {"ndjson", Output::ndjson}};
   if (with_csv) outputs.emplace("csv", Output::csv);
-  app.add_option("-o,--output", common.output,
-                 with_csv ? "output format: table, ndjson or csv (default: table on a terminal, ndjson when piped)"
-                          : "output format: table or ndjson (default: table on a terminal, ndjson when piped)")
-      ->transform(CLI::CheckedTransformer(outputs, CLI::ignore_case).description(""))
-      ->option_text("FORMAT");
+  add_choice<Output>(app, "-o,--output", common.output, outputs,
+                     with_csv ? "output format: table, ndjson or csv (default: table on a terminal, ndjson when piped)"
+                              : "output format: table or ndjson (default: table on a terminal, ndjson when piped)")->option_text("FORMAT");
 }
 
 Output effective_output(const Common& common) {
@@ -60,7 +66,7 @@ int run(CLI::App& app, int argc, char** argv, const std::function<Result<ExitCod
   try {
     app.parse(argc, argv);
     const auto result = body();
-    std::cout.flush();
+    if (!std::cout.flush()) return report(app, {ErrorKind::unavailable, "the output could not be written: is the disk full?"});
     return result ? static_cast<int>(*result) : report(app, result.error());
   } catch (const CLI::Success& e) {
     return app.exit(e);

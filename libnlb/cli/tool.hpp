@@ -2,12 +2,14 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 
 #include <CLI/CLI.hpp>
 
 #include "libnlb/cli/exit_code.hpp"
+#include "libnlb/cli/manual.hpp"
 #include "libnlb/core/result.hpp"
 
 namespace nlb::cli {
@@ -20,16 +22,26 @@ struct Common {            // the options every (sub)command has
   Color color = Color::automatic;
 };
 
-// Adds --version and --color, the exit-code section of the help, and makes every subcommand accept the global options.
-void set_up(CLI::App& app, Common& common);
+// Adds --version, --color and the hidden --generate KIND (documents.hpp), the exit-code section of the help, and makes every subcommand
+// accept the global options. `manual` is what the man page says beyond the options. `app` must outlive parsing.
+void set_up(CLI::App& app, Common& common, Manual manual = {});
 void add_output_option(CLI::App& app, Common& common, bool with_csv = false);   // -o/--output
+
+// An option whose value is one of a few words; the words reach help, man page and completions. Case counts for nothing.
+template <class Enum>
+CLI::Option* add_choice(CLI::App& app, const std::string& names, Enum& value, const std::map<std::string, Enum>& words, const std::string& text) {
+  std::string list = choices_mark;
+  for (const auto& [word, meaning] : words) list += (list.back() == ':' ? "" : ",") + word;
+  return app.add_option(names, value, text)->transform(CLI::CheckedTransformer(words, CLI::ignore_case).description("").name(list));
+}
 
 // table on a terminal, ndjson when stdout is a pipe or file, unless -o says otherwise.
 Output effective_output(const Common& common);
 bool use_color(const Common& common, int descriptor = 1);   // a terminal, not NO_COLOR, not --color never
 
 // Parses and runs: prints help or usage errors (exit 2), turns a Result's error into "tool: text" on stderr and its exit code, and
-// lets no exception escape. A closed stdout ends the program quietly.
+// lets no exception escape. An error of several lines (the problems of a configuration) is printed as it is, so that editors find the
+// places. A closed stdout ends the program quietly; a stdout that can't take the output (disk full) is an error.
 int run(CLI::App& app, int argc, char** argv, const std::function<Result<ExitCode>()>& body);
 
 }  // namespace nlb::cli
