@@ -42,6 +42,21 @@ void set_up(CLI::App& app, Common& common, Manual manual) {
   app.fallthrough();
 }
 
+CLI::Validator choice_validator(std::map<std::string, std::string> words) {
+  std::string shown, name = choices_mark;
+  for (const auto& [word, value] : words) {
+    name += (shown.empty() ? "" : ",") + word;
+    shown += (shown.empty() ? "" : ", ") + word;
+  }
+  const auto take = [words = std::move(words), shown](std::string& text) -> std::string {
+    const auto found = words.find(CLI::detail::to_lower(text));
+    if (found == words.end()) return "'" + text + "' is none of " + shown;
+    text = found->second;
+    return {};
+  };
+  return CLI::Validator(take, "", name);
+}
+
 void add_output_option(CLI::App& app, Common& common, bool with_csv) {
   std::map<std::string, Output> outputs = {{"auto", Output::automatic}, {"table", Output::table}, {"ndjson", Output::ndjson}};
   if (with_csv) outputs.emplace("csv", Output::csv);

@@ -30,10 +30,11 @@ void add_output_option(CLI::App& app, Common& common, bool with_csv = false);   
 // An option whose value is one of a few words; the words reach help, man page and completions. Case counts for nothing.
 template <class Enum>
 CLI::Option* add_choice(CLI::App& app, const std::string& names, Enum& value, const std::map<std::string, Enum>& words, const std::string& text) {
-  std::string list = choices_mark;
-  for (const auto& [word, meaning] : words) list += (list.back() == ':' ? "" : ",") + word;
-  return app.add_option(names, value, text)->transform(CLI::CheckedTransformer(words, CLI::ignore_case).description("").name(list));
+  std::map<std::string, std::string> numbers;   // CLI11 reads an enum as its number
+  for (const auto& [word, meaning] : words) numbers.emplace(word, std::to_string(static_cast<int>(meaning)));
+  return app.add_option(names, value, text)->transform(choice_validator(std::move(numbers)));
 }
+CLI::Validator choice_validator(std::map<std::string, std::string> words);   // turns a word into its value, or says which words there are
 
 // table on a terminal, ndjson when stdout is a pipe or file, unless -o says otherwise.
 Output effective_output(const Common& common);
