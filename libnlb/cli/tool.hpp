@@ -27,6 +27,9 @@ struct Common {            // the options every (sub)command has
 void set_up(CLI::App& app, Common& common, Manual manual = {});
 void add_output_option(CLI::App& app, Common& common, bool with_csv = false);   // -o/--output
 
+// Turns a word into its value, or says which words there are.
+CLI::Validator choice_validator(std::map<std::string, std::string> words);
+
 // An option whose value is one of a few words; the words reach help, man page and completions. Case counts for nothing.
 template <class Enum>
 CLI::Option* add_choice(CLI::App& app, const std::string& names, Enum& value, const std::map<std::string, Enum>& words, const std::string& text) {
@@ -34,7 +37,6 @@ CLI::Option* add_choice(CLI::App& app, const std::string& names, Enum& value, co
   for (const auto& [word, meaning] : words) numbers.emplace(word, std::to_string(static_cast<int>(meaning)));
   return app.add_option(names, value, text)->transform(choice_validator(std::move(numbers)));
 }
-CLI::Validator choice_validator(std::map<std::string, std::string> words);   // turns a word into its value, or says which words there are
 
 // table on a terminal, ndjson when stdout is a pipe or file, unless -o says otherwise.
 Output effective_output(const Common& common);
