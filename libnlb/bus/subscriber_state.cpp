@@ -33,6 +33,7 @@ void SubscriberState::preload(Copy copy, MonoTime now) {
   epoch_ = copy.epoch;
   owner_ = copy.owner;
   floor_ = copy.seq;
+  last_ = std::move(copy.last);
   facts_ = std::move(copy.facts);
   quarantined_ = 0;
   for (const auto& [topic, fact] : facts_) {
@@ -43,7 +44,7 @@ void SubscriberState::preload(Copy copy, MonoTime now) {
   heard_at_ = now;
 }
 
-Copy SubscriberState::copy() const { return {epoch_, owner_, have_seq(), facts_}; }
+Copy SubscriberState::copy() const { return {epoch_, owner_, floor_, last_, facts_}; }
 
 // ---- what comes in
 
@@ -192,9 +193,6 @@ std::uint64_t SubscriberState::last_of(std::string_view topic_class) const {
   return found == last_.end() ? floor_ : std::max(found->second, floor_);
 }
 
-// The floor alone: a class that has gone on beyond it is asked for again, and what comes twice is stepped over.
-std::uint64_t SubscriberState::have_seq() const { return floor_; }
-
 // ---- catching up
 
 void SubscriberState::begin_sync(MonoTime now, Effects& effects) {
@@ -212,7 +210,8 @@ void SubscriberState::ask(MonoTime now, Effects& effects) {
   asked_at_ = now;
   backoff_ = std::clamp(backoff_ * 2, options_.backoff_min, options_.backoff_max);
   ask_at_ = now + jittered(backoff_, rng_);      // not before then again, whatever happens
-  effects.request = SyncRequest{++request_id_, options_.classes, epoch_, have_seq()};
+  // From the floor: a class that has gone on beyond it gets some updates twice, and steps over them.
+  effects.request = SyncRequest{++request_id_, options_.classes, epoch_, floor_};
 }
 
 void SubscriberState::restart_later(MonoTime now) {

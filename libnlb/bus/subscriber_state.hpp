@@ -69,7 +69,9 @@ struct Effects {
 };
 
 struct Copy {                            // what is worth keeping over a restart of the subscriber itself
-  std::uint64_t epoch = 0, owner = 0, seq = 0;
+  std::uint64_t epoch = 0, owner = 0;
+  std::uint64_t seq = 0;                 // complete up to here
+  Heads last;                            // and in these classes beyond it
   std::map<std::string, Fact, std::less<>> facts;
 };
 
@@ -108,7 +110,6 @@ class SubscriberState {
   Verdict judge(std::uint64_t epoch, std::uint64_t owner);
   bool wanted(std::string_view topic_class) const;
   bool behind(const Heads& heads) const;
-  std::uint64_t have_seq() const;
   void begin_sync(MonoTime now, Effects& effects);
   void ask(MonoTime now, Effects& effects);
   void restart_later(MonoTime now);

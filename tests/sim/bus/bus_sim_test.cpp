@@ -1,0 +1,179 @@
+// The failure table in a deterministic simulation: NLB_SIM_SCHEDULES schedules (10,000 by default), each from one seed. A failure prints
+// its seed; NLB_SIM_SEED=N runs that schedule alone.
+#include <catch2/catch.hpp>
+
+#include <cstdlib>
+
+#include "tests/sim/bus/world_copies.hpp"
+#include "tests/sim/bus/world_owners.hpp"
+
+namespace nlb::sim {
+
+World::World(std::uint64_t seed) : net_(seed) {
+  int number = 0;
+  registry_.number = number++;
+  for (auto& c : controllers_) c.number = number++;
+  for (auto& f : forwarders_) f.number = number++;
+  for (auto& m : modules_) m.number = number++;
+  net_.drop_percent = net_.rng.below(30);
+  crash_permille_ = net_.rng.below(30);
+}
+
+template <class Body>
+void World::guarded(Node& node, Body body) {
+  if (!node.up || node.paused) return;
+  try {
+    body();
+  } catch (const Crash&) {
+    node.up = false;
+    ++node.life;
+    net_.after(1ms * static_cast<int>(1 + net_.rng.below(1500)), [this, &node] { start(node); });
+  }
+}
+
+template <class Body>
+void World::every(Node& node, Duration period, Body body) {
+  net_.after(period, [this, &node, period, body, life = node.life] {
+    if (node.life != life) return;
+    guarded(node, body);
+    if (node.life == life) every(node, period, body);
+  });
+}
+
+void World::write() {
+  if (net_.hostile && net_.rng.below(1000) < crash_permille_) throw Crash{};
+}
+
+void World::need(bool holds, const std::string& what) const {
+  if (!holds) throw Broken{what};
+}
+
+void World::start(Node& node) {
+  if (node.up) return;
+  node.up = true;
+  node.paused = false;
+  ++node.life;
+  guarded(node, [&] {
+    if (node.number == registry_node) return start_registry();
+    if (node.number < first_forwarder) return start_controller(controllers_[static_cast<std::size_t>(node.number - first_controller)]);
+    if (node.number < first_module) return start_forwarder(forwarders_[static_cast<std::size_t>(node.number - first_forwarder)]);
+    start_module(modules_[static_cast<std::size_t>(node.number - first_module)]);
+  });
+}
+
+bus::OwnerState* World::owner_of(int source) {
+  auto& owner = source == 0 ? registry_.owner : controllers_[static_cast<std::size_t>(source - first_controller)].owner;
+  return node_of(source).up && owner ? &*owner : nullptr;
+}
+
+Node& World::node_of(int source) {
+  if (source == 0) return registry_;
+  return controllers_[static_cast<std::size_t>(source - first_controller)];
+}
+
+void World::fault() {
+  const auto any = [this]() -> Node& {
+    const auto n = static_cast<std::size_t>(net_.rng.below(first_module + modules_count));
+    if (n == 0) return registry_;
+    if (n < first_forwarder) return controllers_[n - first_controller];
+    if (n < first_module) return forwarders_[n - first_forwarder];
+    return modules_[n - first_module];
+  };
+  switch (net_.rng.below(6)) {
+    case 0: {                                    // SIGKILL
+      auto& node = any();
+      guarded(node, [] { throw Crash{}; });
+      break;
+    }
+    case 1: {                                    // SIGSTOP, SIGCONT
+      auto& node = any();
+      if (node.paused) break;
+      node.paused = true;
+      net_.after(1ms * static_cast<int>(net_.rng.below(4000)), [&node, life = node.life] { if (node.life == life) node.paused = false; });
+      break;
+    }
+    case 2: net_.cut_some(); break;
+    case 3: net_.heal(); break;
+    case 4:
+      if (net_.rng.below(4) == 0) {              // the registry's disk is lost
+        registry_.disk.clear();
+        registry_.disk_epoch = 0;
+        guarded(registry_, [] { throw Crash{}; });
+      }
+      break;
+    case 5: net_.drop_percent = net_.rng.below(40); break;
+  }
+}
+
+void World::run_until(MonoTime end) {
+  bool over = false;
+  net_.after(end - net_.now, [&over] { over = true; });
+  while (!over && net_.step()) {}
+}
+
+void World::quiet() {
+  net_.hostile = false;
+  net_.heal();
+  const auto wake = [this](Node& node) {
+    node.paused = false;
+    start(node);
+  };
+  wake(registry_);
+  for (auto& c : controllers_) wake(c);
+  for (auto& f : forwarders_) wake(f);
+  for (auto& m : modules_) wake(m);
+  elected_.lease_end = net_.now;                 // an election, if one is due, is held with the next beat
+}
+
+void World::run() {
+  start(registry_);
+  for (auto& c : controllers_) start(c);
+  for (auto& f : forwarders_) start(f);
+  for (auto& m : modules_) start(m);
+  const auto faults_end = net_.now + 6s;
+  while (net_.now < faults_end) {
+    run_until(net_.now + 1ms * static_cast<int>(20 + net_.rng.below(500)));
+    fault();
+  }
+  quiet();
+  frozen_ = true;                                // nothing new: what is known must reach everybody
+  run_until(net_.now + beat + 3 * beat + 500ms); // an election, three beats, and one back-off with its answer
+  check_equal(false);
+  frozen_ = false;
+  run_until(net_.now + 3s + settle);
+  frozen_ = true;
+  run_until(net_.now + 4 * beat + 500ms);
+  check_equal(true);
+  need(registry_.owner->topics() == modules_count, "not every module is back");
+}
+
+}  // namespace nlb::sim
+
+namespace {
+
+std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
+  const auto* text = std::getenv(name);
+  return text ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+std::string broken(std::uint64_t seed) {
+  try {
+    nlb::sim::World(seed).run();
+    return "";
+  } catch (const nlb::sim::Broken& b) {
+    return b.what;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("copies never lie, never go back, are never emptied by absence, and end up equal, under every schedule of faults") {
+  const auto one = number_from("NLB_SIM_SEED", 0);
+  const auto first = one ? one : 1;
+  const auto last = one ? one : number_from("NLB_SIM_SCHEDULES", 10000);
+  for (auto seed = first; seed <= last; ++seed) {
+    const auto what = broken(seed);
+    if (!what.empty()) FAIL("NLB_SIM_SEED=" << seed << ": " << what);
+  }
+  SUCCEED(last - first + 1 << " schedules");
+}

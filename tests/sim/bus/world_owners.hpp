@@ -1,0 +1,156 @@
+// The registry, its modules and the two controllers of the simulated balancer.
+#pragma once
+
+#include "tests/sim/bus/world.hpp"
+
+namespace nlb::sim {
+
+inline void World::start_registry() {
+  write();
+  registry_.disk_epoch = std::max<std::uint64_t>(registry_.disk_epoch + 1, 1000000 + static_cast<std::uint64_t>(net_.now.time_since_epoch() / 1us));
+  write();
+  registry::Limits limits;
+  registry_.started = net_.now;
+  registry_.members.emplace(limits, net_.rng(), net_.now);
+  registry_.owner.emplace(bus::OwnerOptions{.id = 11, .name = "registry", .epoch = registry_.disk_epoch, .beat_interval = beat, .log_max = 16,
+                                            .chunk_entries_max = 3});
+  for (const auto& [id, stored] : registry_.disk) registry_.members->restore(stored, net_.now);
+  registry_.members->take_notices();
+  for (const auto& module : registry_.members->list()) {
+    const auto update = registry_.owner->publish(bus::make_topic("modules", {module->service, module->name}),
+                                                 bus::make_payload(std::string(to_string(module->state.phase))), net_.now);
+    modules_history_.record(registry_.owner->options().epoch, 11, *update);
+    broadcast(0, *registry_.owner, *update);
+  }
+  every(registry_, 100ms, [this] { registry_tick(); });
+  every(registry_, beat, [this] { send_beat(0); });
+}
+
+inline void World::registry_tick() {
+  if (frozen_) return;
+  auto& members = *registry_.members;
+  for (auto& m : modules_)
+    if (net_.rng.below(3) == 0) (void)members.checked("web/m" + std::to_string(m.number), {m.up && !net_.cut(0, m.number), "refused", 1ms});
+  members.tick(net_.now);
+  flush_registry();
+}
+
+inline void World::flush_registry() {            // journal, then tell
+  for (const auto& notice : registry_.members->take_notices()) {
+    const auto id = registry::module_id(notice.module->key());
+    const auto topic = bus::make_topic("modules", {notice.module->service, notice.module->name});
+    write();
+    std::optional<bus::Update> update;
+    if (notice.kind == registry::Notice::Kind::removed) {
+      if (notice.reason != "leaving")
+        need(net_.now >= registry_.started + lease, "evicted within one lease of a restart: " + id + ": " + notice.reason);
+      registry_.disk.erase(id);
+      write();
+      update = registry_.owner->withdraw(topic, net_.now);
+    } else {
+      const auto view = registry_.members->find(id);
+      registry_.disk[id] = {*notice.module, view ? view->lease_id : 0, "sim", false};
+      write();
+      const auto text = std::string(to_string(notice.module->state.phase)) + std::to_string(notice.revision);
+      update = *registry_.owner->publish(topic, bus::make_payload(text), net_.now);
+    }
+    if (!update) continue;
+    modules_history_.record(registry_.owner->options().epoch, 11, *update);
+    broadcast(0, *registry_.owner, *update);
+  }
+}
+
+inline void World::start_module(Module& m) {
+  m.incarnation = static_cast<std::uint64_t>(net_.now.time_since_epoch() / 1us) + 1;
+  m.lease_id = 0;
+  every(m, lease / 3, [this, &m] { module_tick(m); });
+}
+
+inline void World::module_tick(Module& m) {
+  if (frozen_) return;
+  const auto reply = [this, &m, life = m.life](std::uint64_t lease_id) {
+    net_.send(0, m.number, [this, &m, life, lease_id] { guarded(m, [&] { if (m.life == life) m.lease_id = lease_id; }); });
+  };
+  net_.send(m.number, 0, [this, &m, reply, incarnation = m.incarnation, lease_id = m.lease_id] {
+    guarded(registry_, [&] {
+      if (frozen_) return;
+      const auto name = "m" + std::to_string(m.number);
+      if (lease_id != 0) {
+        if (!registry_.members->heartbeat("web/" + name, lease_id, {}, net_.now)) reply(0);
+      } else {
+        registry::Module module;
+        module.name = name;
+        module.service = "web";
+        module.protocol = Protocol::http;
+        module.data = {Endpoint::Kind::ip, 80, IpAddress::v4(0x7f000001), {}};
+        module.incarnation = incarnation;
+        module.lease = lease;
+        if (const auto added = registry_.members->add(module, {}, net_.now)) reply(added->lease_id);
+      }
+      flush_registry();
+    });
+  });
+  if (net_.hostile && net_.rng.below(60) == 0) {
+    net_.send(m.number, 0, [this, &m, lease_id = m.lease_id] {
+      guarded(registry_, [&] {
+        if (frozen_ || lease_id == 0) return;
+        (void)registry_.members->remove("web/m" + std::to_string(m.number), lease_id, std::nullopt, "leaving", net_.now);
+        flush_registry();
+      });
+    });
+  }
+}
+
+inline void World::start_controller(Controller& c) {
+  c.token = 0;
+  c.owner.reset();
+  every(c, beat, [this, &c] { controller_tick(c); });
+}
+
+inline void World::controller_tick(Controller& c) {
+  if (c.token != elected_.token) {
+    c.token = 0;                                 // deposed; learned only now
+    c.owner.reset();
+    if (elected_.lease_end > net_.now) return;
+    c.token = ++elected_.token;
+    elected_.lease_end = net_.now + 600ms;
+    write();
+    c.owner.emplace(bus::OwnerOptions{.id = 20 + static_cast<std::uint64_t>(c.number), .name = "deploy", .epoch = c.token, .beat_interval = beat,
+                                      .log_max = 4});
+    if (elected_.journal.revision > 0) publish_split(c, elected_.journal);
+  }
+  if (c.token == 0) return;
+  elected_.lease_end = net_.now + 600ms;
+  send_beat(c.number);
+  if (!frozen_ && net_.rng.below(4) == 0) new_intent(c);
+}
+
+inline void World::new_intent(Controller& c) {
+  Intent next = elected_.journal;
+  ++next.revision;
+  if (next.rolled_back || next.rollout == 0) next = {next.revision, next.rollout + 1, 0, 10000, false};
+  next.rolled_back = net_.rng.below(5) == 0;
+  next.canary = next.rolled_back ? 0 : static_cast<int>(net_.rng.below(10001));
+  next.stable = 10000 - next.canary;
+  write();
+  elected_.journal = next;                       // one transaction that compares the leader's token
+  write();
+  const auto stopped_for = net_.hostile && net_.rng.below(5) == 0 ? 1ms * static_cast<int>(net_.rng.below(2000)) : Duration{};
+  if (stopped_for == Duration{}) return publish_split(c, next);
+  c.paused = true;                               // stopped between journal and message, continued when another may lead
+  net_.after(stopped_for, [this, &c, next, life = c.life] {
+    if (!c.up || c.life != life || !c.owner) return;
+    c.paused = false;
+    guarded(c, [&] { publish_split(c, next); });
+  });
+}
+
+inline void World::publish_split(Controller& c, const Intent& i) {
+  const auto text = std::to_string(i.revision) + " " + std::to_string(i.rollout) + " " + std::to_string(i.canary) + " " +
+                    std::to_string(i.stable) + " " + std::to_string(i.rolled_back);
+  const auto update = c.owner->publish("splits/web", bus::make_payload(text), net_.now);
+  splits_history_.record(c.token, c.owner->options().id, *update);
+  broadcast(c.number, *c.owner, *update);
+}
+
+}  // namespace nlb::sim
