@@ -7,7 +7,7 @@ Clients (each prints what it learned, exit code 1 with a reason when it did not 
   half-close PORT MIB             sends a Redis command and MIB of data, shuts down its side, prints the server's answer (`sum`)
   download PORT MIB               asks `stream` for MIB of data, prints their SHA-256 and length
   many PORT COUNT                 COUNT Redis sessions open at the same time; each PINGs twice
-  hold PORT COUNT [ROUNDS_FILE]   COUNT Redis sessions that PING until stdin ends; prints "held" when all are up, then the rounds
+  hold PORT COUNT                 COUNT Redis sessions that PING until stdin ends; prints "held" when all are up, then the rounds
   load PORT UNTIL_FILE [keep]     HTTP GETs in a loop until the file exists; prints the number done; with keep on one connection
   reset PORT                      sends a Redis command, waits for the first answer, then resets
 Servers (print their port on the first line when PORT is 0):
@@ -18,6 +18,7 @@ Servers (print their port on the first line when PORT is 0):
   pong PORT NAME                  answers every chunk with NAME
 """
 import hashlib
+import itertools
 import os
 import random
 import resource
@@ -100,7 +101,7 @@ def send(port, text, wait="10"):
 def half_close(port, mebibytes):
     sock = connect(port)
     digest = hashlib.sha256()
-    for block in [PING, *pattern(int(mebibytes))]:
+    for block in itertools.chain([PING], pattern(int(mebibytes))):
         digest.update(block)
         sock.sendall(block)
     sock.shutdown(socket.SHUT_WR)
@@ -125,6 +126,18 @@ def download(port, mebibytes):
     print(got.hexdigest(), length)
 
 
+def open_sessions(port, count):
+    raise_limit()
+    socks = []
+    for _ in range(int(count)):
+        socks.append(connect(port))
+        socks[-1].sendall(PING)
+    for sock in socks:
+        if read_exactly(sock, len(PONG)) != PONG:
+            raise ValueError("not PONG")
+    return socks
+
+
 def ping_all(socks):
     for sock in socks:
         sock.sendall(PING)
@@ -134,17 +147,13 @@ def ping_all(socks):
 
 
 def many(port, count):
-    raise_limit()
-    socks = [connect(port) for _ in range(int(count))]
-    ping_all(socks)
+    socks = open_sessions(port, count)
     ping_all(socks)
     print(len(socks))
 
 
 def hold(port, count):
-    raise_limit()
-    socks = [connect(port) for _ in range(int(count))]
-    ping_all(socks)
+    socks = open_sessions(port, count)
     print("held", flush=True)
     rounds = 1
     with selectors.DefaultSelector() as selector:
