@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "libnlb/inspect/bson.hpp"
 #include "libnlb/inspect/detector.hpp"
 #include "libnlb/inspect/text.hpp"
 
@@ -81,52 +82,20 @@ FirstAnswer judge_redis(Bytes b) {
   return error;
 }
 
-// Bytes of a BSON value (bsonspec.org) at `at`, 0 for a type that isn't known. Precondition of the caller: `b` may end anywhere.
-std::size_t bson_value_bytes(Bytes b, std::uint8_t type, std::size_t at) {
-  const auto length = [&](std::size_t extra) { return b.size() >= at + 4 ? load_le32(b, at) + extra : b.size() + 1; };
-  switch (type) {
-    case 0x01: case 0x09: case 0x11: case 0x12: return 8;
-    case 0x02: case 0x0d: case 0x0e: return length(4);
-    case 0x03: case 0x04: case 0x0f: return length(0);
-    case 0x05: return length(5);
-    case 0x07: return 12;
-    case 0x08: return 1;
-    case 0x10: return 4;
-    case 0x13: return 16;
-    default: return 0;
-  }
-}
-
-// "ok" as double, int32, int64 or bool: any bit but a double's sign makes it true.
-bool bson_true(Bytes b, std::uint8_t type, std::size_t at, std::size_t bytes) {
-  for (std::size_t i = 0; i < bytes; ++i)
-    if ((type == 0x01 && i == 7 ? b[at + i] & 0x7f : b[at + i]) != 0) return true;
-  return false;
-}
-
-FirstAnswer judge_document(Bytes b, std::size_t document_at) {
-  for (std::size_t at = document_at + 4; at < b.size();) {
-    const std::uint8_t type = b[at++];
-    const auto name_end = as_text(b).find('\0', at);
-    if (type == 0 || name_end == std::string_view::npos) return undecided;
-    const auto name = as_text(b).substr(at, name_end - at);
-    at = name_end + 1;
-    const std::size_t bytes = type == 0x0a || type == 0x06 || type == 0x7f || type == 0xff ? 0 : bson_value_bytes(b, type, at);
-    if (bytes > b.size() || at + bytes > b.size()) return undecided;
-    if (bytes == 0 && type != 0x0a && type != 0x06 && type != 0x7f && type != 0xff) return undecided;
-    if (name == "ok") return bson_true(b, type, at, bytes) ? ok : error;
-    at += bytes;
-  }
+FirstAnswer judge_document(Bytes document) {
+  BsonReader reader(document);
+  while (const auto element = reader.next())
+    if (element->name == "ok") return !element->whole ? undecided : element->truth() ? ok : error;
   return undecided;
 }
 
 FirstAnswer judge_mongodb(Bytes b) {
   if (b.size() < 21) return undecided;
   const std::uint32_t opcode = load_le32(b, 12);
-  if (opcode == 2013) return b[20] == 0 ? judge_document(b, 21) : undecided;
+  if (opcode == 2013) return b[20] == 0 ? judge_document(b.subspan(21)) : undecided;
   if (opcode != 1) return undecided;
   if ((load_le32(b, 16) & 2) != 0) return error;   // QueryFailure
-  return b.size() < 36 ? undecided : judge_document(b, 36);
+  return b.size() < 36 ? undecided : judge_document(b.subspan(36));
 }
 
 }  // namespace
