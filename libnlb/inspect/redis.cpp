@@ -46,20 +46,34 @@ struct CommandWord {
   bool complete = false;   // a byte behind the word has been seen
 };
 
+// Where each first letter's commands begin; one entry more closes the last.
+constexpr auto letter_starts = [] {
+  std::array<std::uint16_t, 27> starts{};
+  for (std::size_t letter = 0; letter < starts.size(); ++letter)
+    while (starts[letter] < redis_commands.size() && redis_commands[starts[letter]].name[0] < static_cast<char>('a' + letter)) ++starts[letter];
+  return starts;
+}();
+
 CommandWord find_command(std::string_view text) {
-  const auto* first = redis_commands.begin();
-  const auto* last = redis_commands.end();
-  for (std::size_t i = 0;; ++i) {
+  const char initial = lower(text[0]);
+  if (!is(alpha_char, initial)) return {nullptr, 1, true};
+  const auto letter = static_cast<std::size_t>(initial - 'a');
+  const auto* first = redis_commands.data() + letter_starts[letter];
+  const auto* last = redis_commands.data() + letter_starts[letter + 1];
+  for (std::size_t i = 1; first != last; ++i) {
     if (i == text.size()) return {first, i, false};
     const char c = lower(text[i]);
     if (!is(alpha_char | digit_char, c) && c != '_' && c != '-') {
-      const bool exact = first != last && first->name.size() == i;
+      const bool exact = first->name.size() == i;   // a command sorts before those it is a prefix of
       return {exact ? first : nullptr, exact ? i : i + 1, true};
     }
     while (first != last && (first->name.size() <= i || first->name[i] < c)) ++first;
-    while (first != last && last[-1].name.size() > i && last[-1].name[i] > c) --last;
+    auto* end = first;
+    while (end != last && end->name[i] == c) ++end;
+    last = end;
     if (first == last) return {nullptr, i + 1, true};
   }
+  return {nullptr, 1, true};
 }
 
 // The words behind the command; quotes as sdssplitargs() of Redis reads them.

@@ -1,5 +1,5 @@
 // Every flow of the shared captures' labels by content alone. The file holds 64 bytes of each direction at most, so "more" with all 64 of
-// them is no mistake here; scoring on whole captures is tests/score_captures.py's.
+// them is no mistake here.
 #include <catch2/catch.hpp>
 #include <map>
 
