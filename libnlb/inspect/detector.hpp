@@ -34,7 +34,7 @@ Verdict detect(Bytes bytes, Speaker from = Speaker::client);
 // The PROXY protocol header (versions 1 and 2, haproxy.org/download/2.9/doc/proxy-protocol.txt section 2) is stepped over with
 // proxy_header.hpp before detect() is asked.
 
-// Views into `bytes`; empty when absent or not (yet) known.
+// Views into `bytes` (request names of PostgreSQL and MySQL are constants); empty when absent or not (yet) known.
 struct Details {
   std::string_view sni;                  // TLS server_name, RFC 6066 section 3
   std::string_view alpn;                 // first ALPN protocol name, RFC 7301

@@ -20,11 +20,15 @@ void check_inside(std::string_view view, Bytes bytes) {
   require(view.data() >= all.data() && view.data() + view.size() <= all.data() + all.size());
 }
 
+// The names of PostgreSQL's and MySQL's requests are the library's own words.
+bool is_own_word(std::string_view command) { return command == "ssl" || command == "gssenc" || command == "cancel"; }
+
 void check_details(Protocol protocol, Bytes bytes) {
   for (const auto from : {Speaker::client, Speaker::server}) {
     const Details d = read_details(protocol, bytes, from);
-    for (const auto view : {d.sni, d.alpn, d.http_method, d.http_target, d.http_host, d.user, d.database, d.application, d.command, d.server_version})
+    for (const auto view : {d.sni, d.alpn, d.http_method, d.http_target, d.http_host, d.user, d.database, d.application, d.server_version})
       check_inside(view, bytes);
+    if (!is_own_word(d.command)) check_inside(d.command, bytes);
   }
 }
 
