@@ -1,0 +1,17 @@
+// nlb-inspect: says what protocol captured or live bytes are.
+#include "libnlb/cli/tool.hpp"
+#include "tools/nlb-inspect/bytes_command.hpp"
+#include "tools/nlb-inspect/capture_command.hpp"
+#include "tools/nlb-inspect/options.hpp"
+
+int main(int argc, char** argv) {
+  using namespace nlb;
+  CLI::App app("Says which protocol the TCP flows of a capture speak, by their first bytes. One record per flow; exits 1 when -p was "
+               "given and no flow passed.", "nlb-inspect");
+  inspect_tool::Options options;
+  const auto* bytes = inspect_tool::declare(app, options);
+  return cli::run(app, argc, argv, [&]() -> Result<cli::ExitCode> {
+    if (bytes->parsed()) return inspect_tool::run_bytes(options);
+    return inspect_tool::run_capture(options);
+  });
+}
