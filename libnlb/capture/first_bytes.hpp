@@ -10,10 +10,11 @@
 
 #include "libnlb/capture/patchwork.hpp"
 #include "libnlb/inspect/detector.hpp"
+#include "libnlb/inspect/proxy_header.hpp"
 
 namespace nlb::capture {
 
-inline constexpr std::size_t opening_bytes_max = inspect::details_bytes_max + 1024;   // and a PROXY header in front
+inline constexpr std::size_t opening_bytes_max = inspect::details_bytes_max + inspect::proxy_v2_bytes_max;
 
 class FirstBytes {   // one owner, not thread safe
  public:

@@ -42,6 +42,14 @@ void note(Flow& flow, const inspect::Details& details) {
   }
 }
 
+void note_proxied(Flow& flow, Bytes client_bytes) {   // the client that a PROXY header in front names
+  const auto header = inspect::parse_proxy_header(client_bytes);
+  if (header.answer != inspect::ProxyAnswer::match || header.local) return;
+  if (header.family != inspect::ProxyFamily::inet && header.family != inspect::ProxyFamily::inet6) return;
+  const Endpoint source{.kind = Endpoint::Kind::ip, .port = header.source_port, .ip = header.source, .host = {}};
+  story_of(flow).details.emplace_back("proxied_client", to_string(source));
+}
+
 void show(Flow& flow, bool client, Bytes bytes, const JudgeOptions& options) {
   if (!options.evidence) return;
   const auto shown = bytes.first(std::min(bytes.size(), evidence_bytes_max));
@@ -95,13 +103,12 @@ void Opening::judge(Flow& flow, unsigned side, Bytes bytes) {
 void Opening::judge_as(Half& half, Bytes bytes, Speaker from) {
   half.header = 0;
   if (from == Speaker::client) {
-    const auto header = inspect::read_proxy_header(bytes);
-    half.header = static_cast<std::uint32_t>(std::min(header.bytes, bytes.size()));
-    if (header.answer == Answer::more) {
-      half.verdict = {Answer::more, Protocol::unknown, 0, static_cast<std::uint32_t>(bytes.size() + 1), 0};
-      if (bytes.size() >= opening_bytes_max) half.verdict.answer = Answer::unknown;
+    const auto header = inspect::parse_proxy_header(bytes);
+    if (header.answer == inspect::ProxyAnswer::more) {
+      half.verdict = {Answer::more, Protocol::unknown, 0, header.need_bytes, 0};
       return;
     }
+    if (header.answer == inspect::ProxyAnswer::match) half.header = header.bytes;
   }
   half.verdict = inspect::detect(bytes.subspan(half.header), from);
   if (half.verdict.answer == Answer::more && bytes.size() >= opening_bytes_max) half.verdict.answer = Answer::unknown;
@@ -156,6 +163,7 @@ void Opening::claim(Flow& flow, unsigned side, Bytes bytes, const JudgeOptions& 
   flow.rule = half.verdict.rule;
   flow.decided_at_byte = half.header + half.verdict.decided_at_byte;
   show(flow, flow.client == side, bytes, options);
+  if (options.details && halves_[flow.client_side()].header > 0) note_proxied(flow, flow.client == side ? bytes : halves_[flow.client_side()].bytes.stored());
 }
 
 void Opening::give_up(Flow& flow, unsigned side, Bytes bytes, const JudgeOptions& options) {

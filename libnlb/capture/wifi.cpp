@@ -8,9 +8,10 @@ namespace nlb::capture {
 bool step_wifi(Cursor& at) {
   if (!at.has(24)) return at.step(0, Layer::done);   // an acknowledgement or another control frame
   auto control = at.rest[0], flags = at.rest[1];
-  if ((control & 3) != 0 && (flags & 3) == 0) std::swap(control, flags);   // Cisco's CAPWAP: a version other than 0 tells
+  const bool swapped = (control & 3) != 0 && (flags & 3) == 0;   // Cisco's CAPWAP: a version other than 0 tells
+  if (swapped) std::swap(control, flags);
   const bool data = (control & 0x0c) == 0x08, no_payload = (control & 0x40) != 0, quality = (control & 0x80) != 0;
-  const bool is_protected = (flags & 0x40) != 0, fragment = (flags & 0x04) != 0 || (at.rest[22] & 0x0f) != 0;
+  const bool is_protected = (flags & 0x40) != 0, fragment = (flags & 0x04) != 0 || (at.rest[swapped ? 23 : 22] & 0x0f) != 0;
   if (!data || no_payload || is_protected || fragment) return at.step(0, Layer::done);
   std::size_t header = 24;
   if ((flags & 0x03) == 0x03) header += 6;                  // to and from the distribution system: a fourth address

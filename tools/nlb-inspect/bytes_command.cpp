@@ -21,10 +21,10 @@ using inspect::Speaker;
 inspect::Verdict judge(Bytes bytes, Speaker from) {
   std::size_t header = 0;
   if (from == Speaker::client) {
-    const auto proxy = inspect::read_proxy_header(bytes);
-    if (proxy.answer == Answer::more && !bytes.empty())
-      return {Answer::more, Protocol::unknown, 0, static_cast<std::uint32_t>(bytes.size() + 1), 0};
-    header = std::min(proxy.bytes, bytes.size());
+    const auto proxy = inspect::parse_proxy_header(bytes);
+    if (proxy.answer == inspect::ProxyAnswer::more && !bytes.empty() && inspect::detect(bytes).answer != Answer::match)
+      return {Answer::more, Protocol::unknown, 0, proxy.need_bytes, 0};
+    if (proxy.answer == inspect::ProxyAnswer::match) header = proxy.bytes;
   }
   auto verdict = inspect::detect(bytes.subspan(header), from);
   const auto shift = static_cast<std::uint32_t>(header);
