@@ -1,0 +1,220 @@
+// Relaying: bytes of one direction at a time, read into the worker's buffer and sent on at once. Memory is held only for what the
+// receiver's socket did not take; then reading stops until it takes bytes again, which is all the back-pressure there is.
+//
+// A read that does not fill the buffer means that the socket is drained (recv(2) with edge-triggered epoll, epoll(7) Q&A 9), and with
+// RDHUP already seen that the sender has ended: no second read asks for it. Streams that fill the buffer several times in a row are
+// spliced through a pipe, without a copy, until they become small again.
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "libnlb/inspect/first_answer.hpp"
+#include "libnlb/relay/worker.hpp"
+#include "libnlb/route/outlier.hpp"
+
+namespace nlb::relay {
+namespace {
+
+constexpr std::uint8_t full_reads_before_splice = 2;   // 128 KiB without a pause
+constexpr std::uint32_t small_splice_bytes = 16 * 1024;
+constexpr std::uint8_t small_splices_before_copy = 2;
+
+}  // namespace
+
+Worker::Step Worker::pump(Session& s, Flow flow) {
+  const auto blocked = flag::of(flag::stalled_up, flow) | flag::of(flag::paused_up, flow) | flag::of(flag::ended_up, flow);
+  bool drained = false;
+  for (int chunk = 0; chunk < chunks_per_turn && !drained; ++chunk) {
+    if (s.has(static_cast<std::uint16_t>(blocked))) return Step::open;
+    const bool splicing = s.held != nullptr && s.held->pipe[index(flow)];
+    if ((splicing ? splice_once(s, flow, drained) : copy_once(s, flow, drained)) == Step::ended) return Step::ended;
+  }
+  if (!drained) pump_later(s);
+  return Step::open;
+}
+
+void Worker::pump_later(Session& s) {
+  if (s.has(flag::ready_again)) return;
+  s.set(flag::ready_again);
+  ready_.push_back(&s);
+}
+
+void Worker::run_ready() {
+  if (ready_.empty()) return;
+  std::vector<Session*> now;
+  now.swap(ready_);
+  for (Session* s : now) {
+    if (s->phase != Phase::relaying || !s->has(flag::ready_again)) continue;
+    s->unset(flag::ready_again);
+    if (pump(*s, Flow::up) == Step::open) pump(*s, Flow::down);
+  }
+}
+
+Worker::Step Worker::copy_once(Session& s, Flow flow, bool& drained) {
+  const auto n = recv(s.sender(flow), buffer_.get(), buffer_bytes, 0);
+  if (n == 0) {
+    drained = true;
+    return source_ended(s, flow);
+  }
+  if (n < 0) {
+    drained = true;
+    return errno == EAGAIN || errno == EINTR ? Step::open : source_failed(s, flow);
+  }
+  const Bytes bytes{buffer_.get(), static_cast<std::size_t>(n)};
+  if (flow == Flow::down && s.bytes[1] == 0 && first_answer(s, bytes) == Step::ended) return Step::ended;
+  s.bytes[index(flow)] += bytes.size();
+  set_idle_deadline(s);
+
+  drained = bytes.size() < buffer_bytes;
+  const bool last = drained && s.has(flag::of(flag::fin_seen_up, flow));
+  const bool closing = last && flow == Flow::down && (s.has(flag::ended_up) || !service_of(s).half_close_full);
+  // The last bytes before a close wait for it, so that data and FIN share a segment.
+  const auto sent = send(s.receiver(flow), bytes.data(), bytes.size(), MSG_NOSIGNAL | (closing ? MSG_MORE : 0));
+  if (sent < 0 && errno != EAGAIN) {
+    finish(s, flow == Flow::up ? End::module_reset : End::client_reset);
+    return Step::ended;
+  }
+  const auto taken = sent < 0 ? 0 : static_cast<std::size_t>(sent);
+  if (taken < bytes.size()) hold(s, flow, bytes.subspan(taken));
+  if (last) return source_ended(s, flow);
+
+  if (plan_->limits->limits_bytes() && !s.has(flag::deadline_fixed)) {
+    const auto pause = plan_->limits->charge(s.ticket, bytes.size(), now_);
+    if (pause > 1ms) {
+      held_of(s).resume_at[index(flow)] = now_ + pause;
+      s.set(flag::of(flag::paused_up, flow));
+      set_deadline(s, static_cast<Tick>(pause / 1ms) + 1);
+      return Step::open;
+    }
+  }
+  auto& full = s.full_reads[index(flow)];
+  full = drained ? 0 : static_cast<std::uint8_t>(full + 1);
+  if (full >= full_reads_before_splice && taken == bytes.size() && setup_.splice && !plan_->limits->limits_bytes()) {
+    full = 0;
+    if (auto pipe = pipes_.take()) {
+      held_of(s).pipe[index(flow)] = *pipe;
+      counters_.splice_switches.add();
+    }
+  }
+  return Step::open;
+}
+
+// Moves one pipe-full. The pipe is empty on entry, or holds what the receiver did not take last time (then we are stalled, not here).
+Worker::Step Worker::splice_once(Session& s, Flow flow, bool& drained) {
+  Pipe& pipe = s.held->pipe[index(flow)];
+  const auto n = splice(s.sender(flow), nullptr, pipe.write_end, nullptr, PipePool::pipe_bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  if (n > 0) {
+    pipe.filled += static_cast<std::uint32_t>(n);
+    s.bytes[index(flow)] += static_cast<std::uint64_t>(n);
+    counters_.spliced_bytes.add(static_cast<std::uint64_t>(n));
+    set_idle_deadline(s);
+    auto& small = s.held->small_splices[index(flow)];
+    small = n < small_splice_bytes ? static_cast<std::uint8_t>(small + 1) : 0;
+    if (flush(s, flow) == Step::ended) return Step::ended;
+    if (small >= small_splices_before_copy && pipe.filled == 0) {
+      small = 0;
+      pipes_.give_back(pipe);
+      release_held(s);
+    }
+    return Step::open;
+  }
+  drained = true;
+  if (n == 0) return source_ended(s, flow);
+  if (errno == EAGAIN || errno == EINTR) return Step::open;
+  if (errno == EINVAL || errno == ENOSYS) {   // this pair can't be spliced: copy from here on
+    pipes_.give_back(pipe);
+    setup_.splice = false;
+    drained = false;
+    return Step::open;
+  }
+  return source_failed(s, flow);
+}
+
+// Sends on what is held for the receiver of `flow`; when nothing is left, reading goes on where it stopped.
+Worker::Step Worker::flush(Session& s, Flow flow) {
+  Held* held = s.held;
+  if (held == nullptr) return Step::open;
+  auto& remainder = held->remainder[index(flow)];
+  auto& pipe = held->pipe[index(flow)];
+  while (!remainder.empty() || pipe.filled > 0) {
+    const auto sent = !remainder.empty()
+        ? send(s.receiver(flow), remainder.view().data(), remainder.size(), MSG_NOSIGNAL)
+        : splice(pipe.read_end, nullptr, s.receiver(flow), nullptr, pipe.filled, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent <= 0) {
+      if (sent < 0 && errno != EAGAIN) {
+        finish(s, flow == Flow::up ? End::module_reset : End::client_reset);
+        return Step::ended;
+      }
+      s.set(flag::of(flag::stalled_up, flow));
+      want_writable(s, flow);
+      return Step::open;
+    }
+    if (!remainder.empty()) remainder.drop(static_cast<std::size_t>(sent));
+    else pipe.filled -= static_cast<std::uint32_t>(sent);
+    set_idle_deadline(s);
+  }
+  const bool was_stalled = s.has(flag::of(flag::stalled_up, flow));
+  s.unset(flag::of(flag::stalled_up, flow));
+  release_held(s);
+  if (s.has(flag::of(flag::ended_up, flow))) return source_ended(s, flow);
+  return was_stalled ? pump(s, flow) : Step::open;
+}
+
+void Worker::hold(Session& s, Flow flow, Bytes bytes) {
+  held_of(s).remainder[index(flow)].append(bytes);
+  s.set(flag::of(flag::stalled_up, flow));
+  want_writable(s, flow);
+}
+
+// The sender of `flow` has sent its FIN and all its bytes are read; what is held goes out first.
+Worker::Step Worker::source_ended(Session& s, Flow flow) {
+  s.set(flag::of(flag::ended_up, flow));
+  if (s.held != nullptr && (!s.held->remainder[index(flow)].empty() || s.held->pipe[index(flow)].filled > 0)) return Step::open;
+  if (flow == Flow::up) {
+    if (s.has(flag::ended_down)) return finish_if_done(s);
+    shutdown(s.module, SHUT_WR);
+    return Step::open;
+  }
+  if (s.bytes[1] == 0 && s.bytes[0] > 0 && !s.has(flag::ended_up))
+    if (const auto* service = service_of(s).route) route::report(*service, *s.slot, route::Outcome::empty_answer, now_, setup_.index);
+  if (service_of(s).half_close_full && !s.has(flag::ended_up)) {
+    shutdown(s.client, SHUT_WR);
+    register_client(s);
+    return Step::open;
+  }
+  finish(s, End::module_closed);
+  return Step::ended;
+}
+
+Worker::Step Worker::finish_if_done(Session& s) {
+  const auto holds = [&](std::size_t i) { return s.held != nullptr && (!s.held->remainder[i].empty() || s.held->pipe[i].filled > 0); };
+  if (holds(0) || holds(1)) return Step::open;
+  finish(s, End::client_closed);
+  return Step::ended;
+}
+
+Worker::Step Worker::source_failed(Session& s, Flow flow) {
+  if (flow == Flow::down && s.bytes[1] == 0)
+    if (const auto* service = service_of(s).route) route::report(*service, *s.slot, route::Outcome::early_reset, now_, setup_.index);
+  finish(s, flow == Flow::up ? End::client_reset : End::module_reset);
+  return Step::ended;
+}
+
+// The module's first bytes: its time, its worth, and the client's registration, which waited for a reason.
+Worker::Step Worker::first_answer(Session& s, Bytes bytes) {
+  const auto dialled = MonoTime(Duration(static_cast<std::int64_t>(s.accepted_ns))) + std::chrono::microseconds(s.detect_us);
+  const auto waited = now_ - dialled;
+  s.first_byte_us = static_cast<std::uint32_t>(std::min<std::int64_t>(std::max<std::int64_t>(waited / 1us, 1), 0xffffffff));
+  auto& cell = cell_of(s);
+  cell.first_byte_time.record(waited);
+  if (inspect::judge_first_answer(s.protocol, bytes) == inspect::FirstAnswer::error) cell.protocol_errors.add();
+  if (const auto* service = service_of(s).route) route::report(*service, *s.slot, route::Outcome::ok, now_, setup_.index);
+  route::observe_latency(*s.slot, waited, now_);
+  if (!s.has(flag::fin_seen_down)) register_client(s);
+  return Step::open;
+}
+
+}  // namespace nlb::relay

@@ -1,0 +1,329 @@
+#include "libnlb/relay/worker.hpp"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <chrono>
+
+namespace nlb::relay {
+namespace {
+
+// What an event speaks of, in the low bits of its pointer.
+enum class Tag : std::uintptr_t { client = 0, module = 1, listener = 2, doorbell = 3 };
+
+void* tagged(void* pointer, Tag tag) {
+  return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(pointer) | static_cast<std::uintptr_t>(tag));
+}
+
+constexpr std::uint32_t edge_events = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+constexpr int events_per_wait = 256;
+constexpr Tick register_soon_after_ms = 4;
+constexpr Tick handshake_grace_ms = 150;   // for handshakes under way when a listener retires
+
+void pin_to(int cpu) {
+  if (cpu < 0) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<unsigned>(cpu), &set);
+  pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}
+
+}  // namespace
+
+struct Worker::Inbox {
+  boost::asio::io_context io{1};   // one thread runs it; posts come from others
+};
+
+Worker::Worker(const WorkerSetup& setup)
+    : setup_(setup), inbox_(std::make_unique<Inbox>()), rng_(setup.seed + setup.index), pipes_(setup.pipes_max),
+      access_(setup.access_log), buffer_(std::make_unique<std::uint8_t[]>(buffer_bytes)) {
+  epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  doorbell_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.ptr = tagged(nullptr, Tag::doorbell);
+  epoll_ctl(epoll_, EPOLL_CTL_ADD, doorbell_, &event);
+  while (spare_.size() < spare_descriptors) spare_.push_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  started_ = std::chrono::steady_clock::now();
+  read_clock();
+}
+
+Worker::~Worker() {
+  for (auto& socket : sockets_)
+    if (socket->descriptor >= 0) close(socket->descriptor);
+  for (int descriptor : spare_)
+    if (descriptor >= 0) close(descriptor);
+  close(doorbell_);
+  close(epoll_);
+}
+
+void Worker::post(std::function<void()> task) {
+  boost::asio::post(inbox_->io, std::move(task));
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = write(doorbell_, &one, sizeof one);
+}
+
+void Worker::read_clock() {
+  now_ = std::chrono::steady_clock::now();
+  tick_ = static_cast<Tick>(std::chrono::duration_cast<std::chrono::milliseconds>(now_ - started_).count());
+}
+
+void Worker::run() {
+  pin_to(setup_.cpu);
+  loop();
+  inbox_->io.restart();
+  inbox_->io.poll();   // nothing that was posted is lost
+  access_.flush(now_);
+}
+
+void Worker::loop() {
+  epoll_event events[events_per_wait];
+  while (!stopping_) {
+    int wait = ready_.empty() ? wheel_.wait_ms(tick_) : 0;
+    if (!register_soon_.empty() && (wait < 0 || wait > static_cast<int>(register_soon_after_ms))) wait = register_soon_after_ms;
+    const int count = epoll_wait(epoll_, events, events_per_wait, wait);
+    read_clock();
+    for (int i = 0; i < count; ++i) dispatch(events[i]);
+    run_ready();
+    housekeeping();
+  }
+}
+
+void Worker::dispatch(const epoll_event& event) {
+  const auto word = reinterpret_cast<std::uintptr_t>(event.data.ptr);
+  void* const pointer = reinterpret_cast<void*>(word & ~std::uintptr_t{3});
+  switch (static_cast<Tag>(word & 3)) {
+    case Tag::client: return on_client_event(*static_cast<Session*>(pointer), event.events);
+    case Tag::module: return on_module_event(*static_cast<Session*>(pointer), event.events);
+    case Tag::listener: return accept_batch(*static_cast<ListenSocket*>(pointer));
+    case Tag::doorbell: {
+      std::uint64_t rings = 0;
+      [[maybe_unused]] const auto n = read(doorbell_, &rings, sizeof rings);
+      inbox_->io.restart();
+      inbox_->io.poll();
+    }
+  }
+}
+
+void Worker::on_client_event(Session& s, std::uint32_t events) {
+  if (s.phase == Phase::closed) return;   // it ended earlier in this batch
+  if ((events & EPOLLRDHUP) && !(events & EPOLLPRI)) s.set(flag::fin_seen_up);
+  switch (s.phase) {
+    case Phase::detecting: return read_first(s);
+    case Phase::waiting:
+    case Phase::queued:
+      if (events & (EPOLLERR | EPOLLHUP)) finish(s, End::client_reset);
+      return;
+    case Phase::connecting:
+    case Phase::greeting:
+      if (events & (EPOLLERR | EPOLLHUP)) return finish(s, End::client_reset);
+      return on_early_client_bytes(s);
+    case Phase::relaying: break;
+    case Phase::closed: return;
+  }
+  if ((events & EPOLLERR) && s.has(flag::stalled_up | flag::paused_up | flag::ended_up)) return finish(s, End::client_reset);
+  if ((events & EPOLLOUT) && flush(s, Flow::down) == Step::ended) return;
+  if (events & ~std::uint32_t{EPOLLOUT}) pump(s, Flow::up);
+}
+
+void Worker::on_module_event(Session& s, std::uint32_t events) {
+  if (s.phase == Phase::closed || s.module < 0) return;
+  if (s.phase == Phase::connecting) {
+    if (events & (EPOLLERR | EPOLLHUP)) return dial_failed(s, pending_error(s.module));
+    if (!(events & EPOLLOUT)) return;
+    on_connected(s);
+    if (s.phase != Phase::relaying && s.phase != Phase::greeting) return;
+  }
+  if ((events & EPOLLRDHUP) && !(events & EPOLLPRI)) s.set(flag::fin_seen_down);
+  if (s.phase == Phase::greeting) {
+    if (events & (EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLRDHUP)) on_greeting(s);
+    return;
+  }
+  if ((events & EPOLLERR) && s.has(flag::stalled_down | flag::paused_down | flag::ended_down)) {
+    finish(s, End::module_reset);
+    return;
+  }
+  if ((events & EPOLLOUT) && flush(s, Flow::up) == Step::ended) return;
+  if (events & ~std::uint32_t{EPOLLOUT}) pump(s, Flow::down);
+}
+
+void Worker::on_timer(TimerLink& link) {
+  if (&link == &resume_timer_) return resume_accepting();
+  if (&link == &flush_timer_) return;   // housekeeping flushes the access log
+  if (&link == &retire_timer_) {
+    for (auto& socket : sockets_)
+      if (socket->close_at_ms != 0 && !tick_before(tick_, socket->close_at_ms)) {
+        accept_batch(*socket);
+        close(socket->descriptor);
+        socket->descriptor = -1;
+      }
+    std::erase_if(sockets_, [](const auto& socket) { return socket->descriptor < 0; });
+    return;
+  }
+  on_deadline(static_cast<Session&>(link));
+}
+
+void Worker::on_deadline(Session& s) {
+  switch (s.phase) {
+    case Phase::detecting: return on_detect_deadline(s);
+    case Phase::waiting:
+    case Phase::queued: return place(s, s.held != nullptr ? s.held->remainder[0].view() : Bytes{});
+    case Phase::connecting: return dial_failed(s, ETIMEDOUT);
+    case Phase::greeting: return finish(s, End::bad_greeting);
+    case Phase::relaying: break;
+    case Phase::closed: return;
+  }
+  if (s.held != nullptr && s.has(flag::paused_up | flag::paused_down)) {   // a byte limit's pause is over
+    for (Flow flow : {Flow::up, Flow::down}) {
+      if (!s.has(flag::of(flag::paused_up, flow)) || s.held->resume_at[index(flow)] > now_) continue;
+      s.unset(flag::of(flag::paused_up, flow));
+      if (pump(s, flow) == Step::ended) return;
+    }
+    if (s.previous == nullptr) set_idle_deadline(s);
+    return;
+  }
+  finish(s, s.has(flag::deadline_fixed) ? End::drained : End::idle_timeout);
+}
+
+void Worker::housekeeping() {
+  wheel_.advance(tick_, [this](TimerLink& link) { on_timer(link); });
+  if (!register_soon_.empty() && tick_ - register_soon_since_ >= register_soon_after_ms) {
+    for (const auto& soon : register_soon_)
+      if (soon.session->accepted_ns == soon.accepted_ns && soon.session->phase == Phase::relaying) register_client(*soon.session);
+    register_soon_.clear();
+  }
+  pool_.recycle();
+  if (accepting_paused_ && spare_.size() < spare_descriptors) resume_accepting();
+  if (access_.enabled()) {
+    access_.flush_if_due(now_);
+    if (!access_.line().empty() && flush_timer_.previous == nullptr) wheel_.set(flush_timer_, tick_ + 500, tick_);
+  }
+  publish_load();
+  counters_.waiting.store(waiting_, std::memory_order_relaxed);
+  counters_.pipes_in_use.store(pipes_.in_use(), std::memory_order_relaxed);
+  counters_.session_bytes.store(pool_.bytes(), std::memory_order_relaxed);
+}
+
+void Worker::publish_load() {
+  const auto open = pool_.in_use();
+  counters_.open.store(open, std::memory_order_relaxed);
+  if (tick_ == averaged_at_) return;
+  const auto average = counters_.open_average.load(std::memory_order_relaxed);
+  const float weight = std::min(1.0f, static_cast<float>(tick_ - averaged_at_) / 1000.0f);
+  counters_.open_average.store(average + (static_cast<float>(open) - average) * weight, std::memory_order_relaxed);
+  if (tick_ / 1000 != averaged_at_ / 1000) recent_accepts_ = 0;
+  averaged_at_ = tick_;
+}
+
+void Worker::register_client(Session& s, bool writable) {
+  if (s.has(flag::client_registered)) return;
+  epoll_event event{};
+  event.events = edge_events | (writable ? EPOLLOUT : 0u);
+  event.data.ptr = tagged(&s, Tag::client);
+  epoll_ctl(epoll_, EPOLL_CTL_ADD, s.client, &event);
+  s.set(flag::client_registered);
+  if (writable) s.set(flag::client_writable_wanted);
+}
+
+void Worker::register_module(Session& s, bool writable) {
+  epoll_event event{};
+  event.events = edge_events | (writable ? EPOLLOUT : 0u);
+  event.data.ptr = tagged(&s, Tag::module);
+  epoll_ctl(epoll_, EPOLL_CTL_ADD, s.module, &event);
+  if (writable) s.set(flag::module_writable_wanted);
+}
+
+// Most sockets never stall, so EPOLLOUT is added when the first one does: a registration with it would wake us once for nothing.
+void Worker::want_writable(Session& s, Flow flow) {
+  const auto wanted = flow == Flow::up ? flag::module_writable_wanted : flag::client_writable_wanted;
+  if (s.has(wanted)) return;
+  if (flow == Flow::down && !s.has(flag::client_registered)) return register_client(s, true);
+  epoll_event event{};
+  event.events = edge_events | EPOLLOUT;
+  event.data.ptr = flow == Flow::up ? tagged(&s, Tag::module) : tagged(&s, Tag::client);
+  epoll_ctl(epoll_, EPOLL_CTL_MOD, s.receiver(flow), &event);
+  s.set(wanted);
+}
+
+void Worker::set_deadline(Session& s, Tick from_now_ms) { wheel_.set(s, tick_ + from_now_ms, tick_); }
+
+// Activity only stores the new deadline; the wheel finds out when the old one comes.
+void Worker::set_idle_deadline(Session& s) {
+  if (s.has(flag::deadline_fixed)) return;
+  if (s.previous != nullptr && !s.has(flag::paused_up | flag::paused_down)) s.deadline_ms = tick_ + service_of(s).idle_ms;
+  else if (s.previous == nullptr) set_deadline(s, service_of(s).idle_ms);
+}
+
+void Worker::set_plan(std::shared_ptr<const Plan> plan) {
+  plan_ = std::move(plan);
+  sweep_leaving();
+}
+
+// Sessions on modules that are draining or gone get a last deadline, spread so that they don't all come back at once.
+void Worker::sweep_leaving() {
+  pool_.for_each_open([this](Session& s) {
+    if (s.phase != Phase::relaying || s.has(flag::deadline_fixed) || !s.slot->leaving.load(std::memory_order_relaxed)) return;
+    const auto* route = service_of(s).route;
+    const Duration timeout = route ? route->options.drain_timeout : Duration{30s};
+    const Duration jitter = route ? route->options.drain_jitter : Duration{5s};
+    const auto wait = timeout + Duration(static_cast<std::int64_t>(rng_.uniform() * static_cast<double>(jitter.count())));
+    fix_deadline(s, tick_ + static_cast<Tick>(wait / 1ms));
+  });
+}
+
+void Worker::drain_all(Duration timeout, Duration jitter) {
+  pool_.for_each_open([&](Session& s) {
+    const auto wait = timeout + Duration(static_cast<std::int64_t>(rng_.uniform() * static_cast<double>(jitter.count())));
+    const auto deadline = tick_ + static_cast<Tick>(wait / 1ms);
+    if (s.phase != Phase::relaying || (s.has(flag::deadline_fixed) && tick_before(s.deadline_ms, deadline))) return;
+    fix_deadline(s, deadline);
+  });
+}
+
+// A session's last deadline: activity moves it no more, and no byte limit slows its end.
+void Worker::fix_deadline(Session& s, Tick deadline_ms) {
+  wheel_.set(s, deadline_ms, tick_);
+  s.set(flag::deadline_fixed);
+  if (!s.has(flag::paused_up | flag::paused_down)) return;
+  s.unset(flag::paused_up | flag::paused_down);
+  pump_later(s);
+}
+
+void Worker::add_listener(int descriptor, std::uint8_t listener, bool shared) {
+  auto socket = std::make_unique<ListenSocket>();
+  socket->worker = this;
+  socket->descriptor = descriptor;
+  socket->listener = listener;
+  socket->shared = shared;
+  epoll_event event{};
+  event.events = EPOLLIN | (shared ? EPOLLEXCLUSIVE : 0u);
+  event.data.ptr = tagged(socket.get(), Tag::listener);
+  epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event);
+  sockets_.push_back(std::move(socket));
+}
+
+void Worker::retire_listener(std::uint8_t listener) {
+  for (auto& socket : sockets_) {
+    if (socket->listener != listener || socket->close_at_ms != 0) continue;
+    stop_handshakes(socket->descriptor);
+    socket->close_at_ms = (tick_ + handshake_grace_ms) | 1;
+  }
+  wheel_.set(retire_timer_, tick_ + handshake_grace_ms + 4, tick_);
+}
+
+void Worker::stop() {
+  stopping_ = true;
+  pool_.for_each_open([this](Session& s) { finish(s, End::shut_down); });
+  pool_.recycle();
+  counters_.open.store(0, std::memory_order_relaxed);
+}
+
+}  // namespace nlb::relay
