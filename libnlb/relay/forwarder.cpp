@@ -1,0 +1,247 @@
+#include "libnlb/relay/forwarder.hpp"
+
+#include <sched.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "libnlb/daemon/log.hpp"
+#include "libnlb/relay/pipe_pool.hpp"
+#include "libnlb/relay/plan_builder.hpp"
+#include "libnlb/relay/socket.hpp"
+
+namespace nlb::relay {
+namespace {
+
+constexpr Duration roster_grace = 60s;   // longer than any worker needs to take up a new plan
+
+std::vector<int> usable_cpus() {
+  cpu_set_t set;
+  std::vector<int> cpus;
+  if (sched_getaffinity(0, sizeof set, &set) == 0)
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+      if (CPU_ISSET(static_cast<unsigned>(cpu), &set)) cpus.push_back(cpu);
+  return cpus.empty() ? std::vector<int>{-1} : cpus;
+}
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  [[maybe_unused]] const auto n = getrandom(&seed, sizeof seed, 0);
+  return seed;
+}
+
+std::size_t worker_count(const ForwarderOptions& options) { return options.workers != 0 ? options.workers : usable_cpus().size(); }
+
+}  // namespace
+
+Forwarder::Forwarder(const ForwarderOptions& options, daemon::ControlLoop& loop)
+    : loop_(loop), roster_(worker_count(options)), started_(std::chrono::steady_clock::now()) {}
+
+Result<std::unique_ptr<Forwarder>> Forwarder::start(const config::Config& config, const ForwarderOptions& options, daemon::ControlLoop& loop) {
+  std::unique_ptr<Forwarder> forwarder(new Forwarder(options, loop));
+  const auto cpus = usable_cpus();
+  const std::size_t count = worker_count(options);
+  const bool splice = config.relay.splice == config::Splice::automatic && splice_works();
+  if (!splice && config.relay.splice == config::Splice::automatic) daemon::log::warning("splice does not work here: copying");
+  const auto seed = random_seed();
+  for (std::size_t i = 0; i < count; ++i) {
+    const int cpu = count <= cpus.size() ? cpus[i] : -1;
+    forwarder->workers_.push_back(std::make_unique<Worker>(
+        WorkerSetup{i, count, cpu, splice, config.relay.pipes_max, seed, options.access_log}));
+  }
+  for (auto& worker : forwarder->workers_) {
+    std::vector<Worker*> peers;
+    for (auto& peer : forwarder->workers_)
+      if (peer != worker) peers.push_back(peer.get());
+    worker->set_peers(std::move(peers));
+  }
+  if (auto swapped = forwarder->swap(config); !swapped) return tl::unexpected(swapped.error());
+  for (auto& worker : forwarder->workers_) forwarder->threads_.emplace_back([w = worker.get()] { w->run(); });
+  forwarder->collect_timer_ = loop.every(10s, [f = forwarder.get()] { f->roster_.collect(std::chrono::steady_clock::now(), roster_grace); });
+  return forwarder;
+}
+
+Forwarder::~Forwarder() {
+  for (auto& worker : workers_) worker->post([w = worker.get()] { w->stop(); });
+  for (auto& thread : threads_) thread.join();
+}
+
+Result<> Forwarder::reload(const config::Config& config) {
+  auto swapped = swap(config);
+  ++(swapped ? reloads_ : reloads_refused_);
+  return swapped;
+}
+
+Result<> Forwarder::set_remote(Remote remote) {
+  std::swap(remote_, remote);
+  auto plan = build_plan();
+  if (!plan) {
+    std::swap(remote_, remote);
+    return tl::unexpected(plan.error());
+  }
+  plan_ = *plan;
+  publish();
+  return {};
+}
+
+// All or nothing: sockets are opened first, then the plan is built; only then does anything change.
+Result<> Forwarder::swap(const config::Config& config) {
+  auto config_before = config_;
+  auto listening_before = listening_;
+  const auto undo = [&](Error error) {
+    config_ = std::move(config_before);
+    listening_ = std::move(listening_before);
+    return tl::unexpected(std::move(error));
+  };
+  config_ = config;
+  for (auto& module : config_.modules) {
+    auto resolved = resolve(module.address);
+    if (!resolved) return undo(resolved.error());
+    module.address = *resolved;
+  }
+  struct Fresh { std::uint8_t number; std::vector<int> descriptors; };
+  std::vector<Fresh> fresh;
+  const auto close_fresh = [&] {
+    for (auto& f : fresh)
+      for (int descriptor : f.descriptors) close(descriptor);
+  };
+  for (auto& listening : listening_) listening.live = false;
+  for (const auto& listener : config_.listen) {
+    for (const auto& address : listener.addresses) {
+      auto known = std::find_if(listening_.begin(), listening_.end(), [&](const Listening& l) { return l.address == address; });
+      const bool open = known != listening_.end() && listening_before.size() > static_cast<std::size_t>(known - listening_.begin()) &&
+                        listening_before[static_cast<std::size_t>(known - listening_.begin())].live;
+      if (known == listening_.end()) {
+        if (listening_.size() >= listeners_max) {
+          close_fresh();
+          return undo({ErrorKind::config, "too many listen addresses over this process's life: " + std::to_string(listeners_max) + " at most: restart it"});
+        }
+        known = listening_.insert(listening_.end(), Listening{address, address, {}, false});
+      }
+      known->options = listener;
+      known->live = true;
+      if (open) continue;
+      Fresh opened{static_cast<std::uint8_t>(known - listening_.begin()), {}};
+      auto where = resolve(address);
+      const bool is_unix = address.kind == Endpoint::Kind::unix_path;
+      for (std::size_t i = 0; where && i < (is_unix ? 1 : workers_.size()); ++i) {
+        auto descriptor = open_listener(*where, static_cast<int>(listener.backlog));
+        if (!descriptor) {
+          where = tl::unexpected(descriptor.error());
+          break;
+        }
+        opened.descriptors.push_back(*descriptor);
+        if (where->port == 0 && !is_unix)
+          if (auto bound = local_endpoint(*descriptor)) where->port = bound->port;   // port 0: all workers on the one that was given
+      }
+      fresh.push_back(opened);
+      if (!where) {
+        close_fresh();
+        return undo(where.error());
+      }
+      known->bound = *where;
+    }
+  }
+  auto plan = build_plan();
+  if (!plan) {
+    close_fresh();
+    return undo(plan.error());
+  }
+  plan_ = *plan;
+  publish();
+  for (const auto& f : fresh)
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      const bool shared = f.descriptors.size() == 1 && workers_.size() > 1;
+      const int descriptor = shared ? dup(f.descriptors[0]) : f.descriptors[i];
+      workers_[i]->post([w = workers_[i].get(), descriptor, number = f.number, shared] { w->add_listener(descriptor, number, shared); });
+    }
+  for (const auto& f : fresh)
+    if (f.descriptors.size() == 1 && workers_.size() > 1) close(f.descriptors[0]);
+  for (std::size_t i = 0; i < listening_before.size(); ++i)
+    if (listening_before[i].live && !listening_[i].live)
+      for (auto& worker : workers_) worker->post([w = worker.get(), i] { w->retire_listener(static_cast<std::uint8_t>(i)); });
+  return {};
+}
+
+Result<std::shared_ptr<const Plan>> Forwarder::build_plan() {
+  const auto now = std::chrono::steady_clock::now();
+  auto plan = std::make_shared<Plan>();
+  auto input = to_table_input(config_);
+  input.generation = ++generation_;
+  input.modules.insert(input.modules.end(), remote_.modules.begin(), remote_.modules.end());
+  input.splits = remote_.splits;
+  for (const auto& listening : listening_) {
+    input.listeners.push_back(listening.options.name);
+    const auto& options = listening.options;
+    ListenerPlan listener{options, listening.live, options.protocol && speaks_first(*options.protocol), 0, 0};
+    const auto share = [&](std::uint64_t all) { return std::max<std::uint64_t>(1, (all + workers_.size() - 1) / workers_.size()); };
+    listener.unfinished_max = static_cast<std::uint32_t>(share(options.detect.unfinished_max));
+    listener.sessions_max = share(options.sessions_max);
+    plan->listeners.push_back(std::move(listener));
+  }
+  auto table = route::Table::build(std::move(input), roster_, now);
+  if (!table) return tl::unexpected(table.error());
+  plan->table = *table;
+  for (const auto& warning : plan->table->warnings()) daemon::log::warning(warning);
+
+  std::vector<limit::Rule> rules;
+  for (const auto& limit : config_.limits) rules.push_back(to_rule(limit));
+  std::vector<std::string> names;
+  for (const auto& service : plan->table->services()) names.push_back(service.name);
+  auto limits = limit::LimitSet::build(std::move(rules), names, now, plan_ ? plan_->limits.get() : nullptr);
+  if (!limits) return tl::unexpected(limits.error());
+  plan->limits = *limits;
+
+  for (const auto& service : plan->table->services()) plan->service_numbers.push_back(service_number(service.name));
+  plan->services.resize(service_names_.size());
+  for (std::size_t i = 0; i < service_names_.size(); ++i) {
+    auto& service = plan->services[i];
+    service.name = service_names_[i];
+    service.route = plan->table->find_service(service.name);
+    if (service.route == nullptr) continue;
+    service.idle_ms = static_cast<Tick>(std::min<Duration>(service.route->options.idle_timeout, 20 * 24h) / 1ms);
+    service.half_close_full = service.route->options.half_close_full;
+  }
+  plan->relay = config_.relay;
+  plan->access_sample = config_.log.access.sample;
+  return std::shared_ptr<const Plan>(std::move(plan));
+}
+
+std::uint16_t Forwarder::service_number(const std::string& name) {
+  const auto [it, fresh] = service_numbers_.try_emplace(name, static_cast<std::uint16_t>(service_names_.size()));
+  if (fresh) service_names_.push_back(name);
+  return it->second;
+}
+
+void Forwarder::publish() {
+  for (auto& worker : workers_) worker->post([w = worker.get(), plan = plan_] { w->set_plan(plan); });
+}
+
+void Forwarder::drain(Duration timeout, std::function<void()> done) {
+  for (std::size_t i = 0; i < listening_.size(); ++i)
+    if (listening_[i].live)
+      for (auto& worker : workers_) worker->post([w = worker.get(), i] { w->retire_listener(static_cast<std::uint8_t>(i)); });
+  for (auto& worker : workers_) worker->post([w = worker.get(), timeout] { w->drain_all(timeout, Duration::zero()); });
+  // The first look comes after the listeners' last handshakes.
+  drain_timer_ = loop_.after(300ms, [this, done = std::move(done)]() mutable { watch_drain(std::move(done)); });
+}
+
+void Forwarder::watch_drain(std::function<void()> done) {
+  if (open_sessions() == 0) return done();
+  drain_timer_ = loop_.after(20ms, [this, done = std::move(done)]() mutable { watch_drain(std::move(done)); });
+}
+
+std::uint64_t Forwarder::open_sessions() const {
+  std::uint64_t open = 0;
+  for (const auto& worker : workers_) open += worker->counters().open.load(std::memory_order_relaxed);
+  return open;
+}
+
+std::vector<ListenerStatus> Forwarder::listeners() const {
+  std::vector<ListenerStatus> all;
+  for (const auto& l : listening_) all.push_back({l.options.name, to_string(l.bound), l.live});
+  return all;
+}
+
+}  // namespace nlb::relay

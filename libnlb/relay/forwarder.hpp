@@ -1,0 +1,88 @@
+// The data plane as a whole: workers, listeners, and the plan that all workers follow. Everything here belongs to the control thread;
+// it reaches workers only by posting to them, and reads their counters relaxed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "libnlb/config/config.hpp"
+#include "libnlb/core/result.hpp"
+#include "libnlb/daemon/access_log.hpp"
+#include "libnlb/daemon/loop.hpp"
+#include "libnlb/relay/plan.hpp"
+#include "libnlb/relay/worker.hpp"
+#include "libnlb/route/roster.hpp"
+
+namespace nlb::relay {
+
+struct ForwarderOptions {
+  std::size_t workers = 0;      // 0: one per CPU that this process may use
+  daemon::AccessLog* access_log = nullptr;
+};
+
+// What the registry and the deployer say, beside the configuration.
+struct Remote {
+  std::vector<registry::Module> modules;
+  std::vector<route::Split> splits;
+};
+
+struct ListenerStatus { std::string name, address; bool live = true; };
+
+class Forwarder {
+ public:
+  // Binds every listener and starts the workers. Errors: unavailable (a port, a name), config (routes, limits).
+  static Result<std::unique_ptr<Forwarder>> start(const config::Config& config, const ForwarderOptions& options, daemon::ControlLoop& loop);
+  ~Forwarder();                 // stops at once what drain() has not ended
+
+  // Swaps to the new configuration, or keeps the old one whole and says why. No session is dropped.
+  Result<> reload(const config::Config& config);
+  Result<> set_remote(Remote remote);
+
+  // No new connections; `done` is called when the last session has ended. Sessions that last longer end at timeout + up to jitter.
+  void drain(Duration timeout, std::function<void()> done);
+
+  const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
+  const Plan& plan() const { return *plan_; }
+  route::Roster& roster() { return roster_; }
+  std::vector<ListenerStatus> listeners() const;
+  std::uint64_t open_sessions() const;
+  std::uint64_t reloads() const { return reloads_; }
+  std::uint64_t reloads_refused() const { return reloads_refused_; }
+  MonoTime started() const { return started_; }
+
+ private:
+  struct Listening {            // one address; its number is its index, for the life of the process
+    Endpoint address;           // as configured
+    Endpoint bound;             // with the real port
+    config::Listener options;
+    bool live = false;
+  };
+  Forwarder(const ForwarderOptions& options, daemon::ControlLoop& loop);
+  Result<> open_listeners(const config::Config& config);
+  Result<std::shared_ptr<const Plan>> build_plan();
+  std::uint16_t service_number(const std::string& name);
+  void publish();
+  Result<> swap(const config::Config& config);
+  void watch_drain(std::function<void()> done);
+
+  daemon::ControlLoop& loop_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::thread> threads_;
+  route::Roster roster_;
+  config::Config config_;
+  Remote remote_;
+  std::vector<Listening> listening_;
+  std::map<std::string, std::uint16_t> service_numbers_;
+  std::vector<std::string> service_names_;
+  std::shared_ptr<const Plan> plan_;
+  std::uint64_t generation_ = 0, reloads_ = 0, reloads_refused_ = 0;
+  MonoTime started_;
+  std::unique_ptr<daemon::Timer> drain_timer_, collect_timer_;
+};
+
+}  // namespace nlb::relay
