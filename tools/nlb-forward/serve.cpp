@@ -1,0 +1,89 @@
+#include "tools/nlb-forward/serve.hpp"
+
+#include <algorithm>
+#include <iostream>
+
+#include "libnlb/daemon/access_log.hpp"
+#include "libnlb/daemon/log.hpp"
+#include "libnlb/relay/forwarder.hpp"
+#include "libnlb/relay/observe.hpp"
+
+namespace nlb::forward {
+namespace {
+
+constexpr std::uint16_t admin_port = 8082;
+
+Result<> has_listener(const cli::ConfigFile& file) {
+  if (!file.config.listen.empty()) return {};
+  const auto where = file.path.empty() ? std::string("no configuration was found") : file.path + " names no address under listen";
+  return fail(ErrorKind::config, where + ": nothing to do: name one, for example listen: [{address: 127.0.0.1:8080}]");
+}
+
+// How long TERM waits: the longest of the services.
+Duration drain_timeout(const config::Config& config) {
+  Duration longest = config::Service{}.drain_timeout;
+  for (const auto& [name, service] : config.services) longest = std::max(longest, service.drain_timeout);
+  return longest;
+}
+
+}  // namespace
+
+void add_serve_options(CLI::App& app, ServeOptions& options) {
+  cli::add_config_options(app, options.config);
+  daemon::add_daemon_options(app, options.daemon);
+  app.add_option("--workers", options.workers, "worker threads (default: one per CPU that this process may use)")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{256}))
+      ->option_text("N");
+}
+
+Result<cli::ExitCode> serve(const ServeOptions& options) {
+  auto file = cli::load_config(options.config, "forward");
+  if (!file) return tl::unexpected(file.error());
+  if (const auto answered = cli::answer_config(options.config, *file)) return *answered;
+  if (auto listening = has_listener(*file); !listening) return tl::unexpected(listening.error());
+
+  auto started = daemon::Daemon::start({"nlb-forward", options.daemon, admin_port}, file->config);
+  if (!started) return tl::unexpected(started.error());
+  if (started->parent) return *started->parent;
+  daemon::Daemon& daemon = *started->daemon;
+
+  std::unique_ptr<daemon::AccessLog> access_log;
+  if (const auto& path = file->config.log.access.file; !path.empty()) {
+    auto opened = daemon::AccessLog::open(path);
+    if (!opened) return tl::unexpected(opened.error());
+    access_log = std::move(*opened);
+  }
+  auto forwarder = relay::Forwarder::start(file->config, {options.workers, access_log.get()}, daemon.loop());
+  if (!forwarder) return tl::unexpected(forwarder.error());
+  relay::Forwarder& engine = **forwarder;
+  for (const auto& l : engine.listeners()) daemon::log::info("listening", {{"listener", l.name}, {"address", l.address}});
+
+  daemon.admin().route("/metrics", [&](const auto&) { return daemon::metrics_response(relay::metrics_text(engine, access_log.get())); });
+  daemon.admin().route("/status", [&](const auto&) { return daemon::json_response(relay::status_json(engine)); });
+
+  daemon::ServeHooks hooks;
+  hooks.reload = [&]() -> Result<> {
+    auto fresh = cli::load_config(options.config, "forward");
+    if (!fresh) return tl::unexpected(fresh.error());
+    if (auto listening = has_listener(*fresh); !listening) return listening;
+    return engine.reload(fresh->config);
+  };
+  hooks.drain_timeout = drain_timeout(file->config);
+  hooks.drain = [&](MonoTime) { engine.drain(hooks.drain_timeout, [&] { daemon.finish(); }); };
+  hooks.stop = [&] { forwarder->reset(); };
+  hooks.reopen_logs = [&] {
+    if (access_log) access_log->reopen();
+  };
+  return daemon.serve(hooks);
+}
+
+Result<cli::ExitCode> check(const cli::ConfigOptions& options, bool system) {
+  auto file = cli::load_config(options, "forward");
+  if (!file) return tl::unexpected(file.error());
+  if (auto listening = has_listener(*file); !listening) return tl::unexpected(listening.error());
+  std::cerr << (file->path.empty() ? "the defaults" : file->path) << ": no problems\n";
+  if (system) std::cout << relay::system_advice(file->config);
+  return cli::ExitCode::done;
+}
+
+}  // namespace nlb::forward

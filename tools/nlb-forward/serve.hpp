@@ -1,0 +1,25 @@
+// The daemon itself, and `check`.
+#pragma once
+
+#include <cstddef>
+
+#include <CLI/CLI.hpp>
+
+#include "libnlb/cli/config_file.hpp"
+#include "libnlb/cli/exit_code.hpp"
+#include "libnlb/core/result.hpp"
+#include "libnlb/daemon/skeleton.hpp"
+
+namespace nlb::forward {
+
+struct ServeOptions {
+  cli::ConfigOptions config;
+  daemon::DaemonOptions daemon;
+  std::size_t workers = 0;   // 0: one per CPU
+};
+void add_serve_options(CLI::App& app, ServeOptions& options);
+
+Result<cli::ExitCode> serve(const ServeOptions& options);
+Result<cli::ExitCode> check(const cli::ConfigOptions& options, bool system);
+
+}  // namespace nlb::forward
