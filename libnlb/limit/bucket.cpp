@@ -10,11 +10,13 @@ Rate::Rate(double per_second, double burst) {
   const double rate = std::clamp(per_second, 1e-6, 1e12);
   const double ticks_per_token = 1e9 * static_cast<double>(ticks_per_ns) / rate;
   constexpr double one = 1 << fraction_bits;
-  // Whole ticks make sums of single tokens exact; from 1,024 ticks on, rounding to them costs less than 0.05 % of the rate.
+  // Whole ticks make sums of single tokens exact; from 1,024 ticks on, rounding to them costs less than 0.05 % of the
+  // rate.
   const double interval = ticks_per_token >= 1024 ? std::min(std::round(ticks_per_token), 0x1p43) * one
                                                   : std::max(std::round(ticks_per_token * one), 1.0);
   interval_q_ = static_cast<std::uint64_t>(interval);
-  // A whole burst costs what its tokens cost one by one (a double holds that up to 53 bits), and always less than a cost cut to ticks_max.
+  // A whole burst costs what its tokens cost one by one (a double holds that up to 53 bits), and always less than a
+  // cost cut to ticks_max.
   const double whole = std::max(burst, 1.0) * (interval / one);
   const bool exact = std::floor(burst) == burst && burst >= 1 && burst < 0x1p53;
   tolerance_ = !(whole < static_cast<double>(ticks_max)) ? ticks_max - 1

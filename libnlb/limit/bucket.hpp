@@ -1,9 +1,10 @@
 // A token bucket in one atomic word: the generic cell rate algorithm (ITU-T I.371, annex A).
 //
-// The word is the theoretical arrival time: when the bucket will be full again. A take moves it forward by the cost of the tokens; it is
-// refused when that would put it further ahead of now than a whole burst. No refill step, no stored clock, nothing to go out of sync: a
-// clock that goes backwards only makes the bucket look emptier. Time is counted in sixteenths of a nanosecond, so that whole tokens are
-// exact (n takes at one instant with burst b: exactly b pass) up to 10 million a second, and within 0.1 % above; the word lasts 18 years.
+// The word is the theoretical arrival time: when the bucket will be full again. A take moves it forward by the cost
+// of the tokens; it is refused when that would put it further ahead of now than a whole burst. No refill step, no
+// stored clock, nothing to go out of sync: a clock that goes backwards only makes the bucket look emptier. Time is
+// counted in sixteenths of a nanosecond, so that whole tokens are exact (n takes at one instant with burst b:
+// exactly b pass) up to 10 million a second, and within 0.1 % above; the word lasts 18 years.
 //
 // Rate is the immutable rule, Level the shared state: a reload may change the one and keep the other.
 #pragma once
@@ -21,8 +22,8 @@ class Rate {
  public:
   static constexpr std::int64_t ticks_per_ns = 16;
   constexpr Rate() = default;
-  // Tokens a second, and the most that can be taken at one instant (at least 1). Limits: 1e-6 to 1e12 a second; a burst that would
-  // take more than 4 years to refill is cut to that.
+  // Tokens a second, and the most that can be taken at one instant (at least 1). Limits: 1e-6 to 1e12 a second; a
+  // burst that would take more than 4 years to refill is cut to that.
   Rate(double per_second, double burst);
 
   bool limited() const { return interval_q_ != 0; }
@@ -38,7 +39,8 @@ class Rate {
   }
   // Puts tokens back that the same thread took; never fills above the burst.
   void give_back(Level& level, std::uint64_t tokens = 1) const { level.fetch_sub(cost(tokens), std::memory_order_relaxed); }
-  // Takes even what isn't there and says how long to wait until the debt is paid: for bytes, which have been read already.
+  // Takes even what isn't there and says how long to wait until the debt is paid: for bytes, which have been read
+  // already.
   Duration charge(Level& level, MonoTime now, std::uint64_t tokens) const;
   double available(const Level& level, MonoTime now) const;                                   // 0 to burst
   Duration retry_after(const Level& level, MonoTime now, std::uint64_t tokens = 1) const;     // Duration::max(): more than the burst

@@ -1,10 +1,11 @@
 // What is remembered about each client: a bounded, sharded table of levels and open sessions.
 //
-// Each shard has chained hash buckets over an array of entries, and its own spin flag: a critical section is a few dozen instructions, and
-// workers, one per core, seldom want the same shard. Memory comes in chunks as clients come, up to table_max. When a shard is full, a clock
-// hand looks at a few entries for a victim: the first with nothing open and nothing spent, whose loss changes nothing; else the one with
-// nothing open that will be full the soonest. An entry with open sessions is never evicted, so a ticket's entry stays valid.
-// Hashing is keyed: clients can't choose addresses that share a bucket.
+// Each shard has chained hash buckets over an array of entries, and its own spin flag: a critical section is a few
+// dozen instructions, and workers, one per core, seldom want the same shard. Memory comes in chunks as clients come,
+// up to table_max. When a shard is full, a clock hand looks at a few entries for a victim: the first with nothing
+// open and nothing spent, whose loss changes nothing; else the one with nothing open that will be full the soonest.
+// An entry with open sessions is never evicted, so a ticket's entry stays valid. Hashing is keyed: clients can't
+// choose addresses that share a bucket.
 #pragma once
 
 #include <array>
@@ -44,7 +45,8 @@ class ClientTable {
   ClientTableStats stats() const;
   void grow(std::uint32_t clients_max);   // control thread; never shrinks, since tickets name entries by number
 
-  // Runs use(entry, number) on the client's entry, new or known. False when there is no room: every entry looked at has sessions open.
+  // Runs use(entry, number) on the client's entry, new or known. False when there is no room: every entry looked at
+  // has sessions open.
   template <class Use>
   bool with_client(const IpAddress& client, MonoTime now, Use use) {
     const auto hash = siphash(key_, client.bytes());

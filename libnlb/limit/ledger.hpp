@@ -1,5 +1,5 @@
-// Everything that limits count in, kept across reloads by the rules' names. The control thread alone looks things up here (while it
-// builds a LimitSet); workers reach meters and clients through their set.
+// Everything that limits count in, kept across reloads by the rules' names. The control thread alone looks things up
+// here (while it builds a LimitSet); workers reach meters and clients through their set.
 #pragma once
 
 #include <array>
@@ -26,19 +26,22 @@ struct alignas(64) Meter {   // shared by all workers, relaxed: `open` alone is 
   }
 };
 
-// The meters that one class of sessions holds while open. Append-only: a ticket names it by index for as long as the process lives.
+// The meters that one class of sessions holds while open. Append-only: a ticket names it by index for as long as the
+// process lives.
 using Hold = std::vector<std::shared_ptr<Meter>>;
 
 class Ledger {
  public:
   explicit Ledger(std::uint64_t seed);
 
-  // The meter of one rule for one protocol or service; its levels are worth the same share of the burst under the new rates.
+  // The meter of one rule for one protocol or service; its levels are worth the same share of the burst under the new
+  // rates.
   std::shared_ptr<Meter> meter(const std::string& key, const Rate& sessions, const Rate& bytes, MonoTime now);
   std::uint32_t hold(const Hold& meters);                    // index plus 1; 0 for none
   const std::vector<std::shared_ptr<const Hold>>& holds() const { return holds_; }
 
-  // The place of every per-client rule in the clients' entries: a known name keeps its place, a new one gets an unused place, emptied.
+  // The place of every per-client rule in the clients' entries: a known name keeps its place, a new one gets an unused
+  // place, emptied.
   std::vector<std::uint32_t> client_places(const std::vector<std::string>& names);
   void set_client_rates(std::uint32_t place, const Rate& sessions, const Rate& bytes, MonoTime now);
   void reserve_clients(std::uint32_t clients_max);

@@ -30,7 +30,8 @@ struct ByteRate {
 
 bool counts_open(const Rule& rule) { return rule.connections > 0 || rule.bytes_per_second > 0; }
 Rate session_rate(const Rule& rule) { return {rule.rate, rule.burst > 0 ? rule.burst : rule.rate}; }
-// A tenth of a second of bytes at once, but never less than one full read of the relay's buffer: pauses stay short and few.
+// A tenth of a second of bytes at once, but never less than one full read of the relay's buffer: pauses stay short and
+// few.
 Rate byte_rate(const Rule& rule) {
   const auto rate = static_cast<double>(rule.bytes_per_second);
   return {rate, std::max(rate / 10, 65536.0)};

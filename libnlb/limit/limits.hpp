@@ -1,11 +1,11 @@
 // Decides whether a new session may start, and how fast the bytes of an open one may flow.
 //
-// A LimitSet is immutable and shared by all workers; what it counts in (levels, open sessions, clients) lives in a Ledger that survives
-// reloads, keyed by the rules' names. Rules that aren't per client depend on protocol and service alone, so the rules of every such pair
-// are found once, at build time: a session's class. All rules of a session are asked; when a later one denies, earlier ones get back what
-// they gave, so a denied session costs no limit anything. The client's own rules are asked first: one client's excess never touches the
-// limits that others share.
-// IPv4 clients are counted by address, IPv6 clients by /64, the smallest block that a site gets (RFC 6177).
+// A LimitSet is immutable and shared by all workers; what it counts in (levels, open sessions, clients) lives in a
+// Ledger that survives reloads, keyed by the rules' names. Rules that aren't per client depend on protocol and
+// service alone, so the rules of every such pair are found once, at build time: a session's class. All rules of a
+// session are asked; when a later one denies, earlier ones get back what they gave, so a denied session costs no
+// limit anything. The client's own rules are asked first: one client's excess never touches the limits that others
+// share. IPv4 clients are counted by address, IPv6 clients by /64, the smallest block that a site gets (RFC 6177).
 #pragma once
 
 #include <cstdint>
@@ -92,9 +92,10 @@ class Ledger;
 
 class LimitSet {
  public:
-  // `previous` hands over its ledger: levels, open sessions and clients of rules with the same name and purpose. `services`: the names
-  // that rules per service without a service are spread over. `seed`: for the client table's hash, used when there is no `previous`.
-  // Errors (config): duplicate or empty names, a rule that limits nothing, more than client_rules_max rules per client.
+  // `previous` hands over its ledger: levels, open sessions and clients of rules with the same name and purpose.
+  // `services`: the names that rules per service without a service are spread over. `seed`: for the client table's
+  // hash, used when there is no `previous`. Errors (config): duplicate or empty names, a rule that limits nothing,
+  // more than client_rules_max rules per client.
   static Result<std::shared_ptr<const LimitSet>> build(std::vector<Rule> rules, const std::vector<std::string>& services, MonoTime now,
                                                        const LimitSet* previous = nullptr, std::uint64_t seed = 0);
   static constexpr std::size_t client_rules_max = 4;
@@ -105,7 +106,8 @@ class LimitSet {
   // Any thread; no allocation.
   Admission admit(const Subject& subject, MonoTime now) const;
   void release(Ticket ticket) const;
-  // Accounts bytes of either direction; answers how long to pause reading (mostly zero). One branch when no rule limits bytes.
+  // Accounts bytes of either direction; answers how long to pause reading (mostly zero). One branch when no rule
+  // limits bytes.
   Duration charge(Ticket ticket, std::uint64_t bytes, MonoTime now) const {
     return limits_bytes_ && ticket ? charge_held(ticket, bytes, now) : Duration::zero();
   }

@@ -1,7 +1,8 @@
 // A counter with one writer and any number of readers.
 //
-// Each worker writes its own counters, so adding is a plain load, add and store (no locked instruction); a scrape reads them relaxed from
-// another thread and may see each counter at a slightly different moment. Two writers would lose counts: share a std::atomic instead.
+// Each worker writes its own counters, so adding is a plain load, add and store (no locked instruction); a scrape
+// reads them relaxed from another thread and may see each counter at a slightly different moment. Two writers would
+// lose counts: share a std::atomic instead.
 #pragma once
 
 #include <atomic>

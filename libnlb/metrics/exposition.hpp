@@ -1,8 +1,9 @@
 // A snapshot of samples as Prometheus text (exposition format 0.0.4), through prometheus-cpp.
 //
-// Every scrape collects a fresh Snapshot, so the series of modules and versions that are gone are gone too. Metrics come in order of name and
-// samples in order of labels, whatever order they were added in. Samples with the same labels are added up: two services of one protocol
-// may each have a module `a`, and replicas are kept per service but shown per protocol.
+// Every scrape collects a fresh Snapshot, so the series of modules and versions that are gone are gone too. Metrics
+// come in order of name and samples in order of labels, whatever order they were added in. Samples with the same
+// labels are added up: two services of one protocol may each have a module `a`, and replicas are kept per service
+// but shown per protocol.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +37,8 @@ class Snapshot {
 inline constexpr std::string_view exposition_content_type = "text/plain; version=0.0.4; charset=utf-8";
 std::string exposition(const Snapshot& snapshot);
 
-// The upper bounds of exported buckets: powers of two from 64 us to 67 s, then times four to 4.8 h. Each is a bucket bound of Histogram, so
-// nothing is interpolated.
+// The upper bounds of exported buckets: powers of two from 64 us to 67 s, then times four to 4.8 h. Each is a bucket
+// bound of Histogram, so nothing is interpolated.
 std::vector<std::uint64_t> exported_bounds_us();
 
 // The table of all metrics as a manual shows it: one "name{labels}  type  unit  help" line per metric.

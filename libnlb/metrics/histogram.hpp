@@ -1,8 +1,10 @@
-// Log-scale histograms of durations: four buckets per power of two, so a quantile is off by at most 12 %, from 1 us to 76 hours.
+// Log-scale histograms of durations: four buckets per power of two, so a quantile is off by at most 12 %, from 1 us
+// to 76 hours.
 //
-// Recorder is written by one worker (counter.hpp) and read by others; Histogram is the plain value that a scrape makes of it: it merges,
-// subtracts (what happened since) and estimates quantiles. Bucket 0 holds 0 us, buckets 1 to 3 hold 1 to 3 us, and from 4 us on bucket
-// 4e + s - 4 holds [2^e (1 + s/4), 2^e (1 + (s+1)/4)) us, as in HdrHistogram with two significant bits.
+// Recorder is written by one worker (counter.hpp) and read by others; Histogram is the plain value that a scrape
+// makes of it: it merges, subtracts (what happened since) and estimates quantiles. Bucket 0 holds 0 us, buckets 1 to
+// 3 hold 1 to 3 us, and from 4 us on bucket 4e + s - 4 holds [2^e (1 + s/4), 2^e (1 + (s+1)/4)) us, as in
+// HdrHistogram with two significant bits.
 #pragma once
 
 #include <array>
@@ -16,7 +18,8 @@ namespace nlb::metrics {
 
 inline constexpr std::size_t histogram_buckets = 148;
 
-// Cost: a division by a constant and a count of leading zeros. Negative durations count as 0, longer ones go to the last bucket.
+// Cost: a division by a constant and a count of leading zeros. Negative durations count as 0, longer ones go to the
+// last bucket.
 constexpr std::size_t bucket_of(Duration d) {
   if (d <= Duration::zero()) return 0;
   const auto us = static_cast<std::uint64_t>(d.count()) / 1000;

@@ -1,6 +1,6 @@
-// Every metric that the programs export: name, type, labels, unit and help in one table, from which exposition and documentation both come.
-// The first twelve keep the names and labels that dashboards know. Label values are in lower case; a name ends in its unit, counters in
-// _total (https://prometheus.io/docs/practices/naming/).
+// Every metric that the programs export: name, type, labels, unit and help in one table, from which exposition and
+// documentation both come. The first twelve keep the names and labels that dashboards know. Label values are in
+// lower case; a name ends in its unit, counters in _total (https://prometheus.io/docs/practices/naming/).
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,6 @@
-// Maglev's lookup table (Eisenbud and others, NSDI 2016, section 3.4): every module fills 1/n of 65,537 places in an order of its own,
-// and when a module leaves, nearly all the other places stay as they are. Weights give a module as many turns as its share asks for.
+// Maglev's lookup table (Eisenbud and others, NSDI 2016, section 3.4): every module fills 1/n of 65,537 places in an
+// order of its own, and when a module leaves, nearly all the other places stay as they are. Weights give a module as
+// many turns as its share asks for.
 #pragma once
 
 #include <cstdint>

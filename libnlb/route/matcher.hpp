@@ -1,4 +1,5 @@
-// Route rules made ready to be asked: one short list per protocol, three-valued answers (matches, can't, not known yet).
+// Route rules made ready to be asked: one short list per protocol, three-valued answers (matches, can't, not known
+// yet).
 #pragma once
 
 #include <array>

@@ -1,8 +1,9 @@
 // The live state of one module as all workers share it, and its statistics per worker.
 //
-// Thread rule: the first cache line is named atomics that every worker reads and writes, relaxed (each is a number that may be a moment
-// old; only `active` must never pass its limit, and a compare-and-swap sees to that). Identity never changes: a module that comes back with another
-// address or version is another ModuleState. Statistics are one cell per worker, written by that worker alone.
+// Thread rule: the first cache line is named atomics that every worker reads and writes, relaxed (each is a number
+// that may be a moment old; only `active` must never pass its limit, and a compare-and-swap sees to that). Identity
+// never changes: a module that comes back with another address or version is another ModuleState. Statistics are one
+// cell per worker, written by that worker alone.
 #pragma once
 
 #include <atomic>
@@ -58,8 +59,8 @@ class alignas(64) ModuleState {
 
   const Identity identity;
   const std::uint32_t number;                          // small, unique while it lives; never reused by the same roster
-  MonoTime since{};                                    // when it first became usable; set before the table that holds it is published
-  bool seen_usable = false;                            // by the control thread, while it builds tables
+  MonoTime since{};                                    // when it last became usable; by the control thread, while it builds tables
+  bool seen_usable = false;                            // the same
   bool ramped = false;                                 // slow start applies (false for modules of the first table)
   std::atomic<std::uint64_t> ejected_total{0};
 

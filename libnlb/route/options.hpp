@@ -1,8 +1,10 @@
-// How one service is served, as the table and the relay need it: the mirror of `services:` in nlb.yaml, with the same defaults.
+// How one service is served, as the table and the relay need it: the mirror of `services:` in nlb.yaml, with the
+// same defaults.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,8 +13,6 @@
 #include "libnlb/core/hash.hpp"
 #include "libnlb/core/protocol.hpp"
 #include "libnlb/core/time.hpp"
-
-#include <optional>
 
 namespace nlb::route {
 
@@ -64,8 +64,9 @@ struct VersionWeight {
 };
 enum class SplitSticky : std::uint8_t { client, connection };
 
-// Which share of a service's new sessions each version gets. Buckets (core/sticky.hpp) go to versions in the order given, so every
-// forwarder must see the same order; put the version whose share changes (the canary) first: then bucket < weight is the canary.
+// Which share of a service's new sessions each version gets. Buckets (core/sticky.hpp) go to versions in the order
+// given, so every forwarder must see the same order; put the version whose share changes (the canary) first: then
+// bucket < weight is the canary.
 struct Split {
   std::string service;
   std::vector<VersionWeight> versions;

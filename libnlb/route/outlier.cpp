@@ -18,7 +18,8 @@ void count(Cell& cell, Outcome outcome) {
   }
 }
 
-// At most the share that the service allows, but always one. Two workers that eject at the same moment may pass the limit by one.
+// At most the share that the service allows, but always one. Two workers that eject at the same moment may pass the
+// limit by one.
 bool may_eject(const Service& service, const ModuleState& candidate, MonoTime now) {
   std::size_t present = 0, ejected = 0;
   for (const auto& m : service.modules) {

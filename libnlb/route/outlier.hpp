@@ -1,9 +1,10 @@
 // Passive ejection: what sessions experience decides whether a module gets new ones.
 //
-// A number of bad outcomes in a row ejects a module for period x n, n being its ejections since it last stayed well (Envoy's consecutive
-// gateway failure detector). When the time is over it is tried again: a good outcome ends the series, a bad one ejects it at once and
-// longer; every whole period that it stays in service forgives one ejection. At most percent_max of a service's modules, but always one, are ejected at a time. Connect and first-byte times feed the
-// latency picker's peak EWMA.
+// A number of bad outcomes in a row ejects a module for period x n, n being its ejections since it last stayed well
+// (Envoy's consecutive gateway failure detector). When the time is over it is tried again: a good outcome ends the
+// series, a bad one ejects it at once and longer; every whole period that it stays in service forgives one ejection.
+// At most percent_max of a service's modules, but always one, are ejected at a time. Connect and first-byte times
+// feed the latency picker's peak EWMA.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,7 @@
 namespace nlb::route {
 
 enum class Outcome : std::uint8_t {
-  connected,        // the module accepted; ends a series of connect failures only
+  connected,        // the module accepted: no failure, but no answer yet either
   ok,               // the module sent its first byte
   connect_failed,   // refused, unreachable or timed out
   early_reset,      // reset by the module before its first byte

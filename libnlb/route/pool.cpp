@@ -49,15 +49,16 @@ double burden(const ModuleState& m, MonoTime now) {
   return age >= 1 ? sessions : sessions + (sessions + 1) * std::min(failures, 8u) * (1 - std::max(age, 0.0));
 }
 
-// Peak EWMA (Finagle's balancer): expected wait behind the open sessions. A module that nobody measured yet gets one session to be measured by.
+// Peak EWMA (Finagle's balancer): expected wait behind the open sessions. A module that nobody measured yet gets one
+// session to be measured by.
 double expected_wait(const ModuleState& m, MonoTime now) {
   const double latency = m.latency_ns.load(std::memory_order_relaxed);
   if (latency > 0) return latency * (burden(m, now) + 1);
   return m.active.load(std::memory_order_relaxed) == 0 ? 0 : 1e12 * burden(m, now);
 }
 
-// Keeps the one with the least load for its weight. Equal ones (all idle ones are) share by `chance`: each replaces what was kept with its
-// part of the chances seen so far.
+// Keeps the one with the least load for its weight. Equal ones (all idle ones are) share by `chance`: each replaces
+// what was kept with its part of the chances seen so far.
 class Best {
  public:
   explicit Best(const PickContext& context) : x_(context) {}
@@ -78,7 +79,8 @@ class Best {
   double price_ = 0, ties_ = 0;
 };
 
-// Looks at everybody. Another worker may take the last slot first; then the module is full and the next look leaves it out.
+// Looks at everybody. Another worker may take the last slot first; then the module is full and the next look leaves it
+// out.
 TierResult scan(const Tier& tier, const PickContext& x) {
   TierResult result;
   for (std::size_t attempt = 0; attempt <= tier.candidates.size(); ++attempt) {
@@ -96,7 +98,8 @@ TierResult scan(const Tier& tier, const PickContext& x) {
   return result;
 }
 
-// What is drawn by weight ties evenly, a module drawn twice as often as two: weighing again would count the weights of idle modules twice.
+// What is drawn by weight ties evenly, a module drawn twice as often as two: weighing again would count the weights of
+// idle modules twice.
 TierResult sample(const Tier& tier, const PickContext& x, std::size_t size) {
   Best best(x);
   for (std::size_t i = 0; i < size; ++i) {
@@ -108,7 +111,8 @@ TierResult sample(const Tier& tier, const PickContext& x, std::size_t size) {
   return result.slot ? std::move(result) : scan(tier, x);
 }
 
-// Pickers with an order of their own: take what `next` offers unless it can't or is still warming up; after a few refusals look at all.
+// Pickers with an order of their own: take what `next` offers unless it can't or is still warming up; after a few
+// refusals look at all.
 template <class Next>
 TierResult in_order(const Tier& tier, const PickContext& x, std::uint32_t offers, Next next) {
   for (std::uint32_t i = 0; i < offers; ++i) {
@@ -126,8 +130,8 @@ TierResult pick_by_turn(const Tier& tier, const PickContext& x) {
   });
 }
 
-// The first place belongs to the key; where that module can't, the key's own sequence of further places decides, so that the sessions of a
-// module that fails spread over all others, and come back to it afterwards.
+// The first place belongs to the key; where that module can't, the key's own sequence of further places decides, so
+// that the sessions of a module that fails spread over all others, and come back to it afterwards.
 TierResult pick_by_hash(const Tier& tier, const PickContext& x) {
   const auto& q = x.question;
   auto key = q.hash_key;

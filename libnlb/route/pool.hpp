@@ -1,9 +1,10 @@
 // The routable modules of one version of a service, in tiers, and the pickers that choose among them.
 //
-// A tier is a flat array of candidates. Up to scan_max of them, least_conn and latency look at all (from a random start, ties broken evenly); beyond,
-// they draw sample_size by weight and take the best, which comes close to looking at all and doesn't herd (Mitzenmacher's power of
-// two choices). Every picker is a preference: when the module it prefers is full, ejected, tripped or was tried already, it draws again
-// a few times, and then all of the tier are looked at, so a free module is found whenever there is one.
+// A tier is a flat array of candidates. Up to scan_max of them, least_conn and latency look at all (from a random
+// start, ties broken evenly); beyond, they draw sample_size by weight and take the best, which comes close to
+// looking at all and doesn't herd (Mitzenmacher's power of two choices). Every picker is a preference: when the
+// module it prefers is full, ejected, tripped or was tried already, it draws again a few times, and then all of the
+// tier are looked at, so a free module is found whenever there is one.
 #pragma once
 
 #include <cstdint>

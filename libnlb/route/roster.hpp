@@ -1,5 +1,5 @@
-// Keeps the live states of modules and services across tables: a reload or a bus update builds a new table, the counts go on.
-// Owned and called by the control thread alone; workers reach states only through tables and slots.
+// Keeps the live states of modules and services across tables: a reload or a bus update builds a new table, the
+// counts go on. Owned and called by the control thread alone; workers reach states only through tables and slots.
 #pragma once
 
 #include <atomic>

@@ -77,7 +77,8 @@ const ServicePools::Share& ServicePools::share_of(const Service& service, const 
   return shares_.back();
 }
 
-// Envoy's panic threshold: with more than half ejected, the trouble is likely not the modules', and the rest couldn't carry the load.
+// Envoy's panic threshold: with more than half ejected, the trouble is likely not the modules', and the rest couldn't
+// carry the load.
 bool ServicePools::in_panic(const Service& service, MonoTime now) const {
   if (service.state->ejections_until.load(std::memory_order_relaxed) <= now.time_since_epoch().count()) return false;
   const auto ejected = std::count_if(members_.begin(), members_.end(), [&](const PoolMember& m) { return m.routable && m.state->ejected(now); });

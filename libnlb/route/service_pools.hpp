@@ -1,8 +1,10 @@
-// One service's modules by version, the split between the versions, and the order in which tiers and versions are tried.
+// One service's modules by version, the split between the versions, and the order in which tiers and versions are
+// tried.
 //
-// Without a split all versions are one pool. With one, the client's bucket names the version; when that has no usable module and the
-// service allows it, the other versions follow, heaviest first, those without weight last: better an old version than none.
-// A tier is passed over when none of its modules has a slot left; backups are used only when no other module is usable at all.
+// Without a split all versions are one pool. With one, the client's bucket names the version; when that has no
+// usable module and the service allows it, the other versions follow, heaviest first, those without weight last:
+// better an old version than none. A tier is passed over when none of its modules has a slot left; backups are used
+// only when no other module is usable at all.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // One reserved session on a module: taken by the pick itself, given back by the destructor. Move-only, eight bytes.
-// A slot starts as connecting (it counts in `pending` for the circuit breaker); say connected() when the module has answered.
-// The module's state outlives every slot on it: the roster keeps states with sessions.
+// A slot starts as connecting (it counts in `pending` for the circuit breaker); say connected() when the module has
+// answered. The module's state outlives every slot on it: the roster keeps states with sessions.
 #pragma once
 
 #include <cstdint>

@@ -90,10 +90,10 @@ void Table::Parts::add_module(const registry::Module& module, std::uint32_t at, 
     return;
   }
   const bool routable = registry::is_routable(module), draining = module.state.phase == registry::Phase::draining;
-  if (routable && !state->seen_usable) {
+  if (routable && !(state->seen_usable && state->usable.load(std::memory_order_relaxed))) {
+    state->since = now;             // new, or back from a bad time: it warms up (again)
+    state->ramped = state->seen_usable || !first_table;   // after a start everything is new, and nothing should be held back
     state->seen_usable = true;
-    state->since = now;
-    state->ramped = !first_table;   // after a start everything is new, and nothing should be held back
   }
   state->max_connections.store(module.max_connections, std::memory_order_relaxed);
   state->health.store(static_cast<std::uint8_t>(module.state.health), std::memory_order_relaxed);

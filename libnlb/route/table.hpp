@@ -1,12 +1,14 @@
-// The immutable routing table: from what is known of a session to a service, and from a service to a reserved slot on one module.
+// The immutable routing table: from what is known of a session to a service, and from a service to a reserved slot
+// on one module.
 //
-// The control thread builds a Table and posts shared_ptr<const Table> to every worker; a worker keeps it until the next. Nothing in it
-// changes but the states it points to (module_state.hpp). Both questions allocate nothing.
+// The control thread builds a Table and posts shared_ptr<const Table> to every worker; a worker keeps it until the
+// next. Nothing in it changes but the states it points to (module_state.hpp). Both questions allocate nothing.
 //
-// route(): the first matching rule; else the service called like the protocol; else the only service that speaks it and is no rule's
-// target. TLS asks rules without a protocol or with `tls`, then a service called `tls`, and then goes where http goes.
-// pick(): the split says which version; its modules stand in tiers (own zone, then by priority, backups last); the service's picker chooses
-// in the first tier that has a usable module with a free slot. Reserving is part of the choice.
+// route(): the first matching rule; else the service called like the protocol; else the only service that speaks it
+// and is no rule's target. TLS asks rules without a protocol or with `tls`, then a service called `tls`, and then
+// goes where http goes. pick(): the split says which version; its modules stand in tiers (own zone, then by
+// priority, backups last); the service's picker chooses in the first tier that has a usable module with a free slot.
+// Reserving is part of the choice.
 #pragma once
 
 #include <cstdint>
@@ -91,8 +93,8 @@ struct Service {
 
 class Table {
  public:
-  // Errors (config): a rule without a service. Modules that can't be used (speak another protocol than their service) are left out and
-  // named in warnings(). Keeps states in `roster`, and marks there what has left.
+  // Errors (config): a rule without a service. Modules that can't be used (speak another protocol than their service)
+  // are left out and named in warnings(). Keeps states in `roster`, and marks there what has left.
   static Result<std::shared_ptr<const Table>> build(TableInput input, Roster& roster, MonoTime now);
   ~Table();
   Table(const Table&) = delete;
@@ -111,7 +113,7 @@ class Table {
   const std::vector<std::string>& warnings() const;
 
   std::string explain(const RouteAnswer& answer) const;                            // "route 2 (sni *.api.example) -> api"
-  std::string explain(std::uint32_t service, const PickResult& result) const;      // "least_conn of 3 modules of v2 (split): web-2"
+  std::string explain(std::uint32_t service, const PickResult& result) const;      // "least_conn of web, version v2 (split): a"
 
  private:
   struct Parts;

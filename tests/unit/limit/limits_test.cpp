@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -271,4 +272,46 @@ TEST_CASE("threads never open more sessions than allowed, and everything comes b
   for (auto& thread : threads) thread.join();
   CHECK(most <= 5);
   for (const auto& row : set->stats(now)) CHECK(row.open == 0);
+}
+
+TEST_CASE("sets are replaced while threads admit and release, and nothing is lost") {
+  const auto rules = [](int round) {
+    auto mine = connections("mine", Per::client, 3);
+    mine.table_max = 8 + static_cast<std::uint32_t>(round) * 4;
+    mine.rate = mine.burst = 1e6 + round;
+    std::vector<Rule> all = {connections("c", Per::protocol, 50), mine, rule("r" + std::to_string(round % 3), Per::service, 1e6, 1e6 + round)};
+    all[0].bytes_per_second = 1000000000 + static_cast<std::uint64_t>(round);
+    return all;
+  };
+  auto current = make(rules(0));
+  std::mutex posted;   // stands for the post to the workers
+  std::atomic<bool> done{false};
+  std::vector<std::thread> threads;
+  for (unsigned t = 0; t < 3; ++t)
+    threads.emplace_back([&, t] {
+      Rng rng(t);
+      std::vector<Ticket> open;
+      std::shared_ptr<const LimitSet> set;
+      while (!done) {
+        {
+          std::lock_guard guard(posted);
+          set = current;
+        }
+        for (int i = 0; i < 20; ++i) {
+          const auto a = set->admit(subject(Protocol::http, "web", IpAddress::v4(static_cast<std::uint32_t>(rng.below(200)))), now);
+          if (a.allowed) open.push_back(a.ticket);
+          if (a.allowed) set->charge(a.ticket, 100, now);
+        }
+        for (auto ticket : open) set->release(ticket);
+        open.clear();
+      }
+    });
+  for (int round = 1; round < 200; ++round) {
+    auto next = make(rules(round), current.get(), {"web"});
+    std::lock_guard guard(posted);
+    current = next;
+  }
+  done = true;
+  for (auto& thread : threads) thread.join();
+  for (const auto& row : current->stats(now)) CHECK(row.open == 0);
 }

@@ -25,7 +25,7 @@ inline registry::Module module(std::string name, std::string service = "http", P
 
 struct Fleet {
   TableInput input;
-  Roster roster{1};
+  Roster roster{4};
   std::shared_ptr<const Table> table;
   Rng rng{42};
   MonoTime now = start;

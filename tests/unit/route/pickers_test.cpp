@@ -1,3 +1,4 @@
+#include <mutex>
 #include <thread>
 
 #include "libnlb/route/outlier.hpp"
@@ -244,6 +245,64 @@ TEST_CASE("a new module warms up, but not when the program starts") {
     CHECK((middle > 0.14 && middle < 0.27));
     CHECK(late == Approx(1.0 / 3).margin(0.03));
   }
+}
+
+TEST_CASE("a module that comes back from a bad time warms up again") {
+  Fleet fleet;
+  fleet.options().slow_start = 100s;
+  fleet.add_many(2);
+  fleet.build();
+  fleet.now += 1h;
+  fleet.input.modules[0].state.health = registry::Health::unhealthy;
+  fleet.build();
+  fleet.now += 1h;
+  fleet.input.modules[0].state.health = registry::Health::healthy;
+  fleet.build();
+  CHECK(fleet.counts(10000)["m0"] < 1500);
+  fleet.now += 10s;
+  fleet.build();   // another table is no reason to start anew
+  fleet.now += 90s;
+  CHECK(fleet.counts(10000)["m0"] == Approx(5000).margin(250));
+}
+
+TEST_CASE("workers pick from old tables while new ones are built and old states freed") {
+  Fleet fleet;
+  fleet.add_many(6);
+  fleet.build();
+  std::mutex posted;   // stands for the post to the workers
+  std::atomic<bool> done{false};
+  std::vector<std::thread> workers;
+  for (std::uint64_t t = 0; t < 3; ++t)
+    workers.emplace_back([&, t] {
+      Rng rng(t);
+      std::vector<Slot> open;
+      while (!done) {
+        std::shared_ptr<const Table> table;
+        {
+          std::lock_guard guard(posted);
+          table = fleet.table;
+        }
+        for (int i = 0; i < 50; ++i) {
+          auto p = table->pick(0, {IpAddress::v4(static_cast<std::uint32_t>(rng())), 0, start, rng, {}});
+          if (p) report(table->service(0), *p.slot, i % 3 == 0 ? Outcome::connect_failed : Outcome::ok, start, t);
+          if (p) open.push_back(std::move(p.slot));
+        }
+        if (open.size() > 200) open.clear();
+      }
+    });
+  std::size_t freed = 0;
+  for (int round = 0; round < 300; ++round) {
+    fleet.input.modules[static_cast<std::size_t>(round) % 6].data.port = static_cast<std::uint16_t>(1000 + round);   // another identity
+    auto next = *Table::build(fleet.input, fleet.roster, start + round * 1s);
+    std::lock_guard guard(posted);
+    fleet.table = std::move(next);
+    freed += fleet.roster.collect(start + round * 1s, 1s);
+  }
+  done = true;
+  for (auto& worker : workers) worker.join();
+  freed += fleet.roster.collect(start + 1h, 1s);
+  CHECK(freed == 300);
+  CHECK(fleet.roster.modules().size() == 6);
 }
 
 TEST_CASE("a module that failed a moment ago looks busier for a while") {

@@ -179,7 +179,8 @@ TEST_CASE("failures say what is the matter") {
 TEST_CASE("tiers: own zone first, then by priority, backups only when nothing else is usable") {
   Fleet fleet;
   fleet.options().zone_preferred = "a";
-  for (auto [name, zone, priority, backup] : {std::tuple{"near", "a", 0u, false}, {"far", "b", 0u, false}, {"site", "a", 1u, false}, {"spare", "a", 0u, true}}) {
+  for (auto [name, zone, priority, backup] :
+       {std::tuple{"near", "a", 0u, false}, {"far", "b", 0u, false}, {"site", "a", 1u, false}, {"spare", "a", 0u, true}}) {
     auto& m = fleet.add(name);
     m.zone = zone, m.priority = priority, m.backup = backup;
     m.max_connections = 2;
