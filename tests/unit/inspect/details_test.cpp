@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <list>
 #include <string>
 
 #include "corpus.hpp"
@@ -9,8 +10,10 @@ using namespace nlb::inspect;
 
 namespace {
 
+// Details are views: the bytes are kept for as long as the tests run.
 Details details_of(Protocol protocol, std::string_view text, Speaker from = Speaker::client) {
-  return read_details(protocol, as_bytes(text), from);
+  static std::list<std::string> kept;
+  return read_details(protocol, as_bytes(kept.emplace_back(text)), from);
 }
 
 std::string le32(std::uint32_t v) { return {static_cast<char>(v), static_cast<char>(v >> 8), static_cast<char>(v >> 16), static_cast<char>(v >> 24)}; }
