@@ -172,7 +172,8 @@ void Worker::await_more(Session& s, Bytes bytes) {
   if (!bytes.empty() && (s.held == nullptr || s.held->remainder[0].empty())) held_of(s).remainder[0].append(bytes);
   register_client(s);
   const auto& options = listener_of(s).options;
-  const bool silent = s.held == nullptr && !s.has(flag::expects_proxy) && options.silent.after > Duration::zero();
+  const bool meant = options.silent.protocol || options.silent.close;   // silence means something on this listener
+  const bool silent = meant && s.held == nullptr && !s.has(flag::expects_proxy);
   const auto patience = silent ? std::min(options.silent.after, options.detect.timeout) : options.detect.timeout;
   const auto end = MonoTime(Duration(static_cast<std::int64_t>(s.accepted_ns))) + patience;
   set_deadline(s, end > now_ ? static_cast<Tick>((end - now_ + 999999ns) / 1ms) : 0);
