@@ -62,21 +62,42 @@ std::set<std::string> known_services(const Config& config) {
   return names;
 }
 
-void check_service(const Check& check, const std::set<std::string>& known, bool may_grow, const std::string& name, const std::string& path) {
-  if (name.empty() || known.contains(name)) return;
-  const auto near = nearest(name, {known.begin(), known.end()});
-  if (near && edit_distance(name, *near) <= 2 && near->size() > 3 && !(may_grow && edit_distance(name, *near) > 1))
-    return check.problem(path, "no module serves '" + name + "': did you mean '" + *near + "'? otherwise list '" + name + "' under services");
-  if (!may_grow) check.problem(path, "no module serves '" + name + "': it would never answer: give a module 'service: " + name + "', or list it under services");
-}
+class ServiceCheck {
+ public:
+  ServiceCheck(const Check& check, const Config& config)
+      : check_(check), known_(known_services(config)), candidates_(known_.begin(), known_.end()), may_grow_(check.has("registry") || check.has("bus")) {}
+
+  void operator()(const std::string& name, const std::string& path) {
+    if (name.empty() || known_.contains(name)) return;
+    if (const auto near = near_miss(name))
+      check_.problem(path, "no module serves '" + name + "': did you mean '" + *near + "'? otherwise list '" + name + "' under services");
+    else if (!may_grow_)
+      check_.problem(path, "no module serves '" + name + "': it would never answer: give a module 'service: " + name + "', or list it under services");
+  }
+
+ private:
+  static constexpr std::size_t comparisons_max = 1000000;   // about a second; a file of ten thousands of wrong names gets no more advice
+
+  std::optional<std::string> near_miss(const std::string& name) {
+    if (comparisons_ + candidates_.size() > comparisons_max) return std::nullopt;
+    comparisons_ += candidates_.size();
+    const auto near = nearest(name, candidates_);
+    const std::size_t letters_off = may_grow_ ? 1 : 2;
+    return near && near->size() > 3 && edit_distance(name, *near) <= letters_off ? near : std::nullopt;
+  }
+
+  const Check& check_;
+  std::set<std::string> known_;
+  std::vector<std::string> candidates_;
+  bool may_grow_;   // the registry may add services later
+  std::size_t comparisons_ = 0;
+};
 
 void check_services(const Check& check, const Config& config) {
-  const auto known = known_services(config);
-  const bool may_grow = check.has("registry") || check.has("bus");
-  for (std::size_t i = 0; i < config.routes.size(); ++i) check_service(check, known, may_grow, config.routes[i].service, element("routes", i, "service"));
-  check_service(check, known, may_grow, config.fallback, "fallback");
-  for (std::size_t i = 0; i < config.limits.size(); ++i)
-    check_service(check, known, may_grow, config.limits[i].service.value_or(""), element("limits", i, "service"));
+  ServiceCheck known(check, config);
+  for (std::size_t i = 0; i < config.routes.size(); ++i) known(config.routes[i].service, element("routes", i, "service"));
+  known(config.fallback, "fallback");
+  for (std::size_t i = 0; i < config.limits.size(); ++i) known(config.limits[i].service.value_or(""), element("limits", i, "service"));
 }
 
 bool speaks_tls(Protocol protocol) { return protocol == Protocol::tls || protocol == Protocol::http; }

@@ -142,6 +142,7 @@ std::optional<std::string> nearest(std::string_view word, const std::vector<std:
   const std::string* best = nullptr;
   std::size_t least = std::max<std::size_t>(word.size() / 3, 1) + 1;
   for (const auto& candidate : candidates) {
+    if (candidate.size() >= word.size() + least || word.size() >= candidate.size() + least) continue;   // can't be near
     const auto distance = edit_distance(word, candidate);
     if (distance < least) least = distance, best = &candidate;
   }

@@ -1,5 +1,5 @@
 // Any bytes as a configuration: never a crash, never a hang; what loads without a problem must print and load again as the same.
-// A line "NLB_X=value" at the start is an environment variable, so that overrides are met too.
+// Start corpus: tests/fuzz/corpus/config. A line "NLB_X=value" at the start is an environment variable, so that overrides are met too.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

@@ -82,3 +82,11 @@ TEST_CASE("facts have one home") {
   says("store: {etcd: {prefix: /a}}\n", "etcd has no default address");
   says("services: {web: {sticky: sni}}\n", "only the hash picker looks at it");
 }
+
+TEST_CASE("advice is bounded: many wrong names among many services take about a second, not minutes") {
+  std::string yaml = "registry: {lease: 10s}\nroutes:\n";
+  for (int i = 0; i < 3000; ++i) yaml += "  - {sni: a, service: wrong" + std::to_string(i) + "x}\n";
+  yaml += "services:\n";
+  for (int i = 0; i < 3000; ++i) yaml += "  other" + std::to_string(i) + "y: {}\n";
+  CHECK(load(yaml).problems.empty());
+}
