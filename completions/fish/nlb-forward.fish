@@ -1,0 +1,20 @@
+# Generated from the program's own definitions: edit those, then run tests/support/regenerate.sh
+complete -c nlb-forward -f
+complete -c nlb-forward -s h -l help -d 'print this help and leave'
+complete -c nlb-forward -l version -d 'print the version and leave'
+complete -c nlb-forward -l color -x -a 'always auto never' -d 'when to use colour: auto, always, never'
+complete -c nlb-forward -s c -l config -r -F -d 'the configuration; - is standard input (default: $NLB_CONFIG, $XDG_CONFIG_HOME/nlb/nlb.yaml, /etc/nlb/nlb.yaml)'
+complete -c nlb-forward -l check-config -d 'print every problem of the configuration as file:line:column: message, and leave (exit 0 or 3)'
+complete -c nlb-forward -l print-config -d 'print the configuration in force, and where each value came from, and leave'
+complete -c nlb-forward -l set -x -d 'set one key of the configuration, above file and environment; may be given several times'
+complete -c nlb-forward -l ready-fd -x -d 'write "ready" to this descriptor once all is up, then close it'
+complete -c nlb-forward -l daemon -d 'go to the background once ready (not needed under systemd)'
+complete -c nlb-forward -l pid-file -r -F -d 'write the process id here; a second process with the same file is refused'
+complete -c nlb-forward -l workers -x -d 'worker threads (default: one per CPU that this process may use)'
+complete -c nlb-forward -n '__fish_use_subcommand' -a check -d 'check a configuration and print every problem, without running'
+complete -c nlb-forward -n '__fish_use_subcommand' -a status -d 'show what a running nlb-forward is doing'
+complete -c nlb-forward -n '__fish_seen_subcommand_from check' -F
+complete -c nlb-forward -n '__fish_seen_subcommand_from check' -l system -d 'check this machine'\''s limits too, and print what to change'
+complete -c nlb-forward -n '__fish_seen_subcommand_from status' -l config -r -F -d 'the configuration that names admin.address'
+complete -c nlb-forward -n '__fish_seen_subcommand_from status' -l admin -x -d 'admin address of the running nlb-forward (default: admin.address, else 127.0.0.1:8082)'
+complete -c nlb-forward -n '__fish_seen_subcommand_from status' -s o -l output -x -a 'auto ndjson table' -d 'output format: table or ndjson (default: table on a terminal, ndjson when piped)'
