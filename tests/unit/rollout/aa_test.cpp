@@ -1,0 +1,42 @@
+#include <catch2/catch.hpp>
+
+#include "libnlb/core/rng.hpp"
+#include "libnlb/rollout/aa.hpp"
+#include "libnlb/rollout/load.hpp"
+
+using namespace nlb;
+using namespace nlb::rollout;
+
+TEST_CASE("the tail of a binomial") {
+  CHECK(binomial_tail(10, 0, 0.3) == Approx(1));
+  CHECK(binomial_tail(2, 1, 0.5) == Approx(0.75));
+  CHECK(binomial_tail(5, 1, 0.01) == Approx(1 - 0.99 * 0.99 * 0.99 * 0.99 * 0.99));
+}
+
+TEST_CASE("two halves of a sound stable alarm rarely, and r0 stays") {
+  AaTest test(0.05);
+  Rng rng(5);
+  for (std::int64_t t = 0; test.trials() < 100; ++t) {
+    const auto half = binomial(rng, 100, 0.5);
+    CHECK_FALSE(test.book(t, {half, 100 - half, binomial(rng, half, 0.01), binomial(rng, 100 - half, 0.01)}));
+  }
+  CHECK(test.alarm_rate() <= 0.05);
+  CHECK(test.tolerated_ratio() == 1.25);
+}
+
+TEST_CASE("halves that differ by bursts alarm too often: r0 rises until they don't, and its limit holds") {
+  AaTest test(0.01);
+  Rng rng(6);
+  double raised_to = 0;
+  for (std::int64_t t = 0; test.trials() < 200; ++t) {
+    Counts halves{50, 50, 0, 0};
+    if (rng.below(100) == 0) (rng.below(2) == 0 ? halves.canary_bad : halves.stable_bad) = 20;   // one client, counted raw
+    if (const auto ratio = test.book(t, halves)) raised_to = *ratio;
+  }
+  CHECK(raised_to > 1.25);
+  CHECK(raised_to == test.tolerated_ratio());
+  CHECK(raised_to <= tolerated_ratio_max);
+  const auto again = AaTest::restore(test.save(), 0.01);
+  CHECK(again.alarms() == test.alarms());
+  CHECK(again.tolerated_ratio() == test.tolerated_ratio());
+}
