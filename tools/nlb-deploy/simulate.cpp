@@ -178,11 +178,9 @@ void add_load_options(CLI::App& verb, Options& options) {
   verb.add_option("--rate", options.rate, "attempts a second, both versions together")->check(CLI::Range(0.001, 1e6))->capture_default_str();
   verb.add_option("--base", options.base, "stable's failure rate")->check(CLI::Range(0.0, 1.0))->capture_default_str();
   verb.add_option("--effect", options.effect, "what is wrong with the canary: none, x5 (times base) or +0.05 (added)")->capture_default_str();
-  verb.add_option("--incident", options.incident, "none; shared: 3 minutes at 30 times base for both; drift: base swings by 3 in 10 minutes")
-      ->transform(CLI::CheckedTransformer(incidents, CLI::ignore_case).description(""))->option_text("none|shared|drift");
+  cli::add_choice(verb, "--incident", options.incident, incidents, "shared: 3 minutes at 30 times base for both; drift: base swings by 3 in 10 minutes");
   verb.add_option("--burst", options.burst, "failures per broken client, one a second")->check(CLI::Range(1, 1000))->capture_default_str();
-  verb.add_option("--count", options.count_by, "what the judge counts: failing clients, or raw failures (to see why not)")
-      ->transform(CLI::CheckedTransformer(counts, CLI::ignore_case).description(""))->option_text("clients|raw");
+  cli::add_choice(verb, "--count", options.count_by, counts, "what the judge counts: failing clients, or raw failures (to see why not)");
   verb.add_option("--runs", options.runs, "how many rollouts")->check(CLI::Range(1, 10000000))->capture_default_str();
   verb.add_option("--seed", options.seed, "the same seed gives the same runs")->capture_default_str();
   verb.add_option("--counters", options.counters, "judge recorded counters instead: NDJSON, a line per second; - is stdin")->option_text("FILE");
