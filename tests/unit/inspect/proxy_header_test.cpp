@@ -1,6 +1,7 @@
 #include "libnlb/inspect/proxy_header.hpp"
 
 #include <catch2/catch.hpp>
+#include <list>
 #include <string>
 
 using namespace nlb;
@@ -8,7 +9,11 @@ using namespace nlb::inspect;
 
 namespace {
 
-ProxyHeader parse(std::string_view text) { return parse_proxy_header(as_bytes(text)); }
+// Headers hold views: the bytes are kept for as long as the tests run.
+ProxyHeader parse(std::string_view text) {
+  static std::list<std::string> kept;
+  return parse_proxy_header(as_bytes(kept.emplace_back(text)));
+}
 ProxyAnswer answer(std::string_view text) { return parse(text).answer; }
 
 const std::string signature("\r\n\r\n\0\r\nQUIT\n", 12);
