@@ -60,7 +60,7 @@ TEST_CASE("a longer prefix never changes a match, never turns unknown into a mat
 TEST_CASE("the same holds for random bytes and for vectors with bytes changed") {
   Rng rng(20240611);
   const auto vectors = all_vectors();
-  const std::string_view spice("\0\1\3\x16 \r\n/*$.HTTP", 17);
+  const std::string_view spice("\0\1\3\x16 \r\n/*$.HTTP", 15);
   for (int round = 0; round < 20000; ++round) {
     auto bytes = vectors[rng.below(vectors.size())].bytes;
     bytes.resize(std::min<std::size_t>(bytes.size(), 80));
