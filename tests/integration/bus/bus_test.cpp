@@ -1,0 +1,277 @@
+// The bus over real sockets: joining late, losing messages, restarts, strangers, and how fast a large snapshot arrives.
+#include <catch2/catch.hpp>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "libnlb/bus/bus.hpp"
+#include "libnlb/bus/codec_topic.hpp"
+#include "libnlb/bus/print.hpp"
+#include "libnlb/bus/records.hpp"
+#include "libnlb/bus/state_dir.hpp"
+#include "tests/support/registry_records.hpp"
+
+using namespace nlb;
+using namespace nlb::bus;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+struct Folder {                // a short path: ipc names have at most 107 bytes
+  std::string path;
+  Folder() {
+    char name[] = "/tmp/nlb-bus-XXXXXX";
+    path = ::mkdtemp(name);
+  }
+  ~Folder() {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+  }
+  std::string ipc(const std::string& name = "r") const { return "ipc://" + path + "/" + name; }
+};
+
+class Copied {                 // what a subscriber's callback has seen; waits for it, with a limit
+ public:
+  void take(const PeerChange& change) {
+    std::lock_guard lock(mutex_);
+    for (const auto& c : change.changes) {
+      if (c.kind == Change::Kind::gone) values_.erase(c.topic);
+      else values_[c.topic] = *c.payload;
+    }
+    changed_.notify_all();
+  }
+  template <class Predicate>
+  bool wait(Predicate predicate, Duration limit = 10s) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, limit, [&] { return predicate(values_); });
+  }
+  bool wait_value(const std::string& topic, const std::string& value) {
+    return wait([&](const auto& values) { return values.contains(topic) && values.at(topic) == value; });
+  }
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, std::string> values_;
+};
+
+template <class Predicate>
+bool eventually(Predicate predicate, Duration limit = 10s) {
+  for (const auto end = Clock::now() + limit; Clock::now() < end; std::this_thread::sleep_for(5ms))
+    if (predicate()) return true;
+  return predicate();
+}
+
+std::unique_ptr<Bus> own(const std::string& endpoint, std::uint64_t epoch = 1, Options options = {}) {
+  options.owner = OwnerOptions{.id = 1, .name = "registry", .epoch = epoch, .beat_interval = 200ms};
+  options.publish = endpoint;
+  auto bus = Bus::start(std::move(options), {});
+  if (!bus) FAIL(bus.error().text);
+  return std::move(*bus);
+}
+
+std::unique_ptr<Bus> listen(const std::string& endpoint, Copied& copied, Options options = {}) {
+  options.subscriber.beat_interval = 200ms;
+  if (options.peers.empty()) options.peers.push_back({endpoint, "", "", {}});
+  auto bus = Bus::start(std::move(options), [&copied](const PeerChange& change) { copied.take(change); });
+  if (!bus) FAIL(bus.error().text);
+  return std::move(*bus);
+}
+
+}  // namespace
+
+TEST_CASE("a subscriber that joins late has everything, and the news after it") {
+  Folder folder;
+  const auto owner = own(folder.ipc());
+  REQUIRE(owner->publish("modules/web/a", "1").has_value());
+  Copied copied;
+  const auto subscriber = listen(folder.ipc(), copied);
+  CHECK(copied.wait_value("modules/web/a", "1"));
+  REQUIRE(owner->publish("modules/web/b", "2").has_value());
+  CHECK(copied.wait_value("modules/web/b", "2"));
+  REQUIRE(owner->withdraw("modules/web/a").has_value());
+  CHECK(copied.wait([](const auto& values) { return !values.contains("modules/web/a"); }));
+}
+
+TEST_CASE("a peer that isn't up yet is no error, and nothing published while joining is lost") {
+  Folder folder;
+  Copied copied;
+  const auto subscriber = listen(folder.ipc(), copied);
+  const auto owner = own(folder.ipc());
+  for (int i = 0; i < 2000; ++i) REQUIRE(owner->publish("modules/web/m" + std::to_string(i % 100), std::to_string(i)).has_value());
+  CHECK(copied.wait_value("modules/web/m99", "1999"));
+  CHECK(copied.wait([](const auto& values) { return values.size() == 100; }));
+}
+
+TEST_CASE("a subscriber of one class gets that class only") {
+  Folder folder;
+  const auto owner = own(folder.ipc());
+  REQUIRE(owner->publish("modules/web/a", "1").has_value());
+  REQUIRE(owner->publish("splits/web", "2").has_value());
+  Copied copied;
+  Options options;
+  options.subscriber.classes = {"splits"};
+  const auto subscriber = listen(folder.ipc(), copied, std::move(options));
+  CHECK(copied.wait_value("splits/web", "2"));
+  REQUIRE(owner->publish("modules/web/a", "3").has_value());
+  REQUIRE(owner->publish("splits/web", "4").has_value());
+  CHECK(copied.wait_value("splits/web", "4"));
+  CHECK(copied.wait([](const auto& values) { return values.size() == 1; }));
+  CHECK(subscriber->status().peers[0].counters.gaps == 0);
+}
+
+TEST_CASE("a subscriber that was too slow loses messages, notices, and has the same in the end") {
+  Folder folder;
+  Options small;
+  small.high_water_mark = 20;
+  const auto owner = own(folder.ipc(), 1, small);
+  std::mutex gate;
+  std::unique_lock closed(gate);
+  Copied copied;
+  Options options;
+  options.high_water_mark = 20;
+  options.subscriber.beat_interval = 200ms;
+  options.peers.push_back({folder.ipc(), "", "", {}});
+  auto subscriber = Bus::start(std::move(options), [&](const PeerChange& change) {
+    copied.take(change);
+    std::lock_guard wait(gate);          // the bus's thread stands still, as in a stopped process
+  });
+  REQUIRE(subscriber.has_value());
+  REQUIRE(owner->publish("modules/web/first", "x").has_value());
+  REQUIRE(copied.wait_value("modules/web/first", "x"));
+  const std::string large(20000, 'x');   // so that the kernel's buffers fill up too
+  for (int i = 0; i < 5000; ++i) REQUIRE(owner->publish("modules/web/m" + std::to_string(i % 50), large + std::to_string(i)).has_value());
+  REQUIRE(eventually([&] { return owner->status().head_seq == 5001; }, 30s));
+  CHECK(owner->status().slow_subscriber_drops > 0);
+  closed.unlock();
+  CHECK(copied.wait([&](const auto& values) { return values.size() == 51 && values.at("modules/web/m49") == large + "4999"; }, 30s));
+  CHECK(eventually([&] { const auto c = (*subscriber)->status().peers[0].counters; return c.gaps + c.behind > 0; }));
+}
+
+TEST_CASE("an owner that restarts has a greater epoch, and one that forgot everything empties nothing") {
+  Folder folder;
+  Copied copied;
+  auto owner = own(folder.ipc(), 10);
+  for (int i = 0; i < 4; ++i) REQUIRE(owner->publish("modules/web/m" + std::to_string(i), "old").has_value());
+  const auto subscriber = listen(folder.ipc(), copied);
+  REQUIRE(copied.wait([](const auto& values) { return values.size() == 4; }));
+  owner.reset();
+  owner = own(folder.ipc(), 11);
+  REQUIRE(eventually([&] { return subscriber->status().peers[0].epoch == 11; }));
+  CHECK(eventually([&] { return subscriber->status().peers[0].quarantined == 4; }));
+  CHECK(copied.wait([](const auto& values) { return values.size() == 4; }));
+  REQUIRE(owner->publish("modules/web/m0", "new").has_value());
+  CHECK(copied.wait_value("modules/web/m0", "new"));
+  owner.reset();
+  owner = own(folder.ipc(), 5);          // somebody from the past
+  REQUIRE(owner->publish("modules/web/m0", "past").has_value());
+  CHECK(eventually([&] { return subscriber->status().peers[0].counters.refused_epoch > 0; }));
+  CHECK(copied.wait_value("modules/web/m0", "new"));
+}
+
+TEST_CASE("silence makes the copy stale; it stays") {
+  Folder folder;
+  Copied copied;
+  auto owner = own(folder.ipc());
+  REQUIRE(owner->publish("modules/web/a", "1").has_value());
+  const auto subscriber = listen(folder.ipc(), copied);
+  REQUIRE(copied.wait_value("modules/web/a", "1"));
+  owner.reset();
+  CHECK(eventually([&] { return subscriber->status().peers[0].phase == SubscriberState::Phase::stale; }));
+  CHECK(subscriber->copies().begin()->second.facts.size() == 1);
+}
+
+TEST_CASE("a second process on one directory is refused by name before it can bind, and epochs only grow") {
+  Folder folder;
+  const auto dir = folder.path + "/state";
+  auto lock = DirectoryLock::take(dir);
+  REQUIRE(lock.has_value());
+  const auto child = ::fork();
+  if (child == 0) _exit(DirectoryLock::take(dir).has_value() ? 0 : 42);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WEXITSTATUS(status) == 42);
+  const auto again = DirectoryLock::take(dir);
+  REQUIRE_FALSE(again.has_value());
+  CHECK_THAT(again.error().text, Catch::Matchers::Contains("process " + std::to_string(::getpid()) + " has it"));
+  CHECK(next_epoch(dir, 1000).value() == 1000);
+  CHECK(next_epoch(dir, 1000).value() == 1001);
+  CHECK(next_epoch(dir, 500).value() == 1002);          // the clock went back
+  std::filesystem::remove(dir + "/epoch");              // a lost disk falls back on the clock
+  CHECK(next_epoch(dir, 2000).value() == 2000);
+  { std::ofstream(dir + "/epoch") << "garbage"; }
+  CHECK(next_epoch(dir, 3000).value() == 3000);
+}
+
+TEST_CASE("tcp without keys is refused unless insecure") {
+  Options options;
+  options.owner = OwnerOptions{.id = 1, .epoch = 1};
+  options.publish = "tcp://127.0.0.1:*";
+  const auto refused = Bus::start(options, {});
+  REQUIRE_FALSE(refused.has_value());
+  CHECK_THAT(refused.error().text, Catch::Matchers::Contains("tcp needs CURVE"));
+  options.insecure = true;
+  CHECK(Bus::start(options, {}).has_value());
+}
+
+TEST_CASE("over tcp only those with an allowed key hear anything, and the list is reloaded while it runs") {
+  Folder folder;
+  const auto server = make_keys().value(), friendly = make_keys().value(), stranger = make_keys().value();
+  REQUIRE(save_keys(friendly, folder.path + "/allowed", "forward-1").has_value());
+  CHECK_FALSE(save_keys(friendly, folder.path + "/allowed", "forward-1").has_value());
+  CHECK((std::filesystem::status(folder.path + "/allowed/forward-1.key").permissions() & std::filesystem::perms(077)) == std::filesystem::perms::none);
+  CHECK(load_keys(folder.path + "/allowed/forward-1.key")->secret_key == friendly.secret_key);
+  Options options;
+  options.keys = server;
+  options.allowed_keys_dir = folder.path + "/allowed";
+  const auto owner = own("tcp://127.0.0.1:*", 1, options);
+  REQUIRE(owner->publish("modules/web/a", "1").has_value());
+  const auto with = [&](const KeyPair& keys, const std::string& server_key) {
+    Options client;
+    client.keys = keys;
+    client.insecure = server_key.empty();
+    client.peers.push_back({owner->status().publish, owner->status().sync, server_key, {}});
+    return client;
+  };
+  Copied friends, strangers, wrong_server, plain;
+  const auto a = listen("", strangers, with(stranger, server.public_key));
+  const auto b = listen("", wrong_server, with(friendly, stranger.public_key));
+  const auto c = listen("", plain, with({}, ""));
+  const auto d = listen("", friends, with(friendly, server.public_key));
+  CHECK(friends.wait_value("modules/web/a", "1"));
+  CHECK(eventually([&] { return owner->status().curve_refused > 0; }));
+  const auto nothing = [](const auto& values) { return !values.empty(); };
+  CHECK_FALSE(strangers.wait(nothing, 300ms));
+  CHECK_FALSE(wrong_server.wait(nothing, 1ms));
+  CHECK_FALSE(plain.wait(nothing, 1ms));
+  REQUIRE(save_keys(stranger, folder.path + "/allowed", "forward-2").has_value());
+  REQUIRE(owner->reload_keys().has_value());
+  CHECK(strangers.wait_value("modules/web/a", "1"));
+}
+
+TEST_CASE("ten thousand records are with a new subscriber in under 200 ms") {
+  Folder folder;
+  const auto owner = own(folder.ipc());
+  for (int i = 0; i < 10000; ++i) {
+    const auto module = nlb::testing::record("module-" + std::to_string(i));
+    REQUIRE(owner->publish(make_topic("modules", {"web", module.name}), to_proto(module).SerializeAsString()).has_value());
+  }
+  REQUIRE(eventually([&] { return owner->status().head_seq == 10000; }));
+  auto best = Duration::max();
+  for (int i = 0; i < 3; ++i) {
+    Copied copied;
+    const auto before = Clock::now();
+    const auto subscriber = listen(folder.ipc(), copied);
+    REQUIRE(copied.wait([](const auto& values) { return values.size() == 10000; }));
+    best = std::min(best, Duration(Clock::now() - before));
+  }
+  WARN("10,000 records: " << best / 1ms << " ms");
+#if defined(NDEBUG)
+  CHECK(best < 200ms);
+#endif
+}
