@@ -9,7 +9,7 @@ std::variant<Threshold, Hpa, Predictive> make_strategy(const Policy& p) {
   switch (p.strategy) {
     case Strategy::threshold: return Threshold(p.limits, p.threshold);
     case Strategy::hpa: return Hpa(p.limits, p.hpa);
-    case Strategy::predictive: return Predictive(p.limits, p.predictive);
+    case Strategy::predictive: return Predictive(p.limits, p.predictive, p.interval);
   }
   return Threshold(p.limits, p.threshold);
 }

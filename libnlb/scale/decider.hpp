@@ -27,7 +27,7 @@ class Decider {   // one owner, not thread safe
   const Predictive* predictive() const { return std::get_if<Predictive>(&strategy_); }   // for forecasts; null for others
 
   // What a restart needs, as JSON with ages instead of times (steady clocks differ between boots).
-  std::string save(Now now) const;
+  std::string save(Now now);   // changes nothing
   // Errors: bad_input for text that save() did not write. A state of another strategy only restores the start-up delays.
   Result<void> load(std::string_view json, Now now);
 

@@ -18,8 +18,15 @@ class Freshness {
   // Keeps what each source said last; fills in the decision's metrics and missing kinds.
   Readings read(Now now, const Inputs& inputs, const std::array<double, metric_kinds>& target);
 
+  template <class V> void visit(V& v) { v("sources", sources_); }
+
  private:
-  struct Source { std::uint64_t sequence = 0; MonoTime advanced; bool known = false; };
+  struct Source {
+    std::uint64_t sequence = 0;
+    MonoTime advanced;
+    bool known = false;
+    template <class V> void visit(V& v) { v("sequence", sequence); v("advanced", advanced); v("known", known); }
+  };
   Duration longest_;
   std::array<Source, metric_kinds> sources_{};
 };

@@ -115,7 +115,7 @@ void Hpa::stabilise(Decision& d, std::uint32_t want) {
 
 std::int64_t Hpa::start_of_period(MonoTime now, std::uint32_t current, Duration period) const {
   std::int64_t start = current;
-  for (auto event = events_.rbegin(); event != events_.rend() && now - event->at < period; ++event) start -= event->change;
+  for (auto event = events_.rbegin(); event != events_.rend() && now - event->at < period; ++event) start -= event->value;
   return start;
 }
 
@@ -151,13 +151,6 @@ void Hpa::applied(MonoTime at, std::uint32_t from, std::uint32_t to) {
   if (from == to) return;
   events_.push_back({at, std::int64_t{to} - std::int64_t{from}});
   while (events_.size() > events_max || at - events_.front().at > 30min) events_.pop_front();
-}
-
-void Hpa::restore(const State& state) {
-  for (const auto& s : state.lowest) up_.add(s.at, s.value);
-  for (const auto& s : state.highest) down_.add(s.at, s.value);
-  events_ = state.events;
-  started_ = true;
 }
 
 }  // namespace nlb::scale

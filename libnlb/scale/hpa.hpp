@@ -27,18 +27,15 @@ bool cpu_ready(const PodAge& pod);
 
 class Hpa {   // one owner, not thread safe
  public:
-  struct Event { MonoTime at; std::int64_t change; };
-  struct State { std::deque<Sample<std::uint32_t>> highest, lowest; std::deque<Event> events; };
-
   Hpa(Limits limits, HpaSettings settings);
   // The whole pass for one metric's wish or the largest of several. nullopt: that metric failed.
   Decision decide(Now now, const Inputs& inputs, std::span<const std::optional<std::uint32_t>> wishes);
   // Tells that the target was changed by anything, so that the rate policies count it. decide() does not call it.
   void applied(MonoTime at, std::uint32_t from, std::uint32_t to);
-  State state() const { return {down_.samples(), up_.samples(), events_}; }
-  void restore(const State& state);
+  template <class V> void visit(V& v) { v("up", up_); v("down", down_); v("events", events_); v("started", started_); }
 
  private:
+  using Event = Sample<std::int64_t>;   // the change in replicas
   std::uint32_t up_limit(MonoTime now, std::uint32_t current) const;
   std::uint32_t down_limit(MonoTime now, std::uint32_t current) const;
   std::int64_t start_of_period(MonoTime now, std::uint32_t current, Duration period) const;

@@ -1,20 +1,71 @@
 #include "libnlb/scale/predictive.hpp"
+
+#include <algorithm>
 #include <cmath>
+
 namespace nlb::scale {
+namespace {
+
+constexpr double worth_removing = 0.88;   // of what is there: fewer than this may go at once
+constexpr Duration rest = 15min;           // after going out, before going in
+constexpr double rounding = 1e-9;         // 27.000000000001 replicas are 27
+constexpr double replicas_max = 1e9;
+
+std::uint32_t whole(double replicas) {
+  return static_cast<std::uint32_t>(std::clamp(std::ceil(replicas - rounding), 0.0, replicas_max));
+}
+
+}  // namespace
+
+Predictive::Predictive(Limits limits, PredictiveSettings settings, Duration interval)
+    : limits_(limits), settings_(settings), interval_(interval),
+      forecasts_{Forecast(interval), Forecast(interval), Forecast(interval), Forecast(interval)}, calm_(30min) {}
+
 Decision Predictive::decide(Now now, const Inputs& inputs, const Readings& readings, const std::array<double, metric_kinds>& target, Duration startup) {
   auto d = begin(now, inputs);
   note_metrics(d, readings, target);
-  if (!readings[0]) { apply_limits(d, limits_); return d; }
-  recent_.add(now.mono, readings[0]->total);
-  const double m15 = *recent_.mean(now.mono, 15s), m60 = *recent_.mean(now.mono, 60s);
-  const double p60 = recent_.mean(now.mono, 120s, 60s).value_or(m60);
-  double need = std::max(m15, m60);
-  if (m60 > p60) need += (m60 - p60) / 60 * std::min(to_seconds(startup) + 10, 120.0);
-  const auto want = static_cast<std::uint32_t>(std::ceil(need / target[0]));
-  down_.add(now.mono, want);
-  if (want > d.current && need > d.current * target[0] * 1.1) d.say(Rule::reactive, want, need);
-  else if (*down_.best() < d.current * 0.9) d.say(Rule::reactive, *down_.best(), need);
+  const auto need = need_of(now, readings, target, startup);
+  if (need.known) {
+    d.say(Rule::reactive, whole(need.reactive), need.reactive);
+    d.say(Rule::forecast, whole(need.planned), need.planned);
+    d.say(Rule::margin, whole(need.needed), need.needed);
+    settle(d, whole(need.needed), need.needed);
+  }
+  if (d.missing != 0 && d.wanted < d.current) d.say(Rule::missing, d.current, need.needed);
   apply_limits(d, limits_);
   return d;
 }
+
+bool Predictive::sound() const {
+  return std::all_of(forecasts_.begin(), forecasts_.end(), [](const Forecast& forecast) { return forecast.sound(); });
+}
+
+// Each metric's outlook in replicas; a reading that is not new leaves its outlook as it was.
+Predictive::Need Predictive::need_of(Now now, const Readings& readings, const std::array<double, metric_kinds>& target, Duration startup) {
+  Need need;
+  for (std::size_t k = 0; k < metric_kinds; ++k) {
+    if (!readings[k]) continue;
+    if (readings[k]->is_new) forecasts_[k].tick(now, readings[k]->total, startup + 2 * interval_);
+    const auto& outlook = forecasts_[k].outlook();
+    need.known = true;
+    need.reactive = std::max(need.reactive, outlook.now / target[k]);
+    need.planned = std::max(need.planned, outlook.planned / target[k]);
+    need.needed = std::max(need.needed, outlook.needed / target[k]);
+  }
+  return need;
+}
+
+void Predictive::settle(Decision& d, std::uint32_t want, double needed) {
+  calm_.add(d.at, want);
+  if (want > d.current) raised_ = d.at;
+  if (want >= d.current) {
+    if (settings_.up_step > 0 && want > d.current + settings_.up_step) d.say(Rule::step_limit, d.current + settings_.up_step, needed);
+    return;
+  }
+  if (raised_ && d.at - *raised_ < rest) return d.say(Rule::calm, d.current, needed);
+  if (want < worth_removing * d.current) return;
+  const auto most = std::min(*calm_.best(), d.current);
+  if (most != want) d.say(Rule::calm, most, needed);
+}
+
 }  // namespace nlb::scale

@@ -22,9 +22,4 @@ Duration StartupDelay::estimate() const {
   return *nth;
 }
 
-void StartupDelay::restore(std::vector<Duration> samples) {
-  samples_.clear();
-  for (auto sample : samples) observed(sample);
-}
-
 }  // namespace nlb::scale

@@ -14,7 +14,7 @@ class StartupDelay {
   void observed(Duration took);
   Duration estimate() const;
   const std::vector<Duration>& samples() const { return samples_; }   // oldest first
-  void restore(std::vector<Duration> samples);
+  template <class V> void visit(V& v) { v("samples", samples_); }
 
  private:
   Duration assumed_;

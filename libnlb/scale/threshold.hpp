@@ -10,15 +10,13 @@ namespace nlb::scale {
 
 class Threshold {   // one owner, not thread safe
  public:
-  struct State { std::uint32_t high = 0, low = 0; std::optional<MonoTime> raised, lowered; };
-
   Threshold(Limits limits, ThresholdSettings settings) : limits_(limits), settings_(settings) {}
   Decision decide(Now now, const Inputs& inputs, const Readings& readings, const std::array<double, metric_kinds>& target);
   void applied(MonoTime at, std::uint32_t from, std::uint32_t to);
-  const State& state() const { return state_; }
-  void restore(const State& state) { state_ = state; }
+  template <class V> void visit(V& v) { v("high", state_.high); v("low", state_.low); v("raised", state_.raised); v("lowered", state_.lowered); }
 
  private:
+  struct State { std::uint32_t high = 0, low = 0; std::optional<MonoTime> raised, lowered; };
   void count(const Decision& d, const Readings& readings, const std::array<double, metric_kinds>& target);
   void step(Decision& d) const;
   bool cooling(MonoTime now, bool up) const;

@@ -7,14 +7,17 @@
 #include <deque>
 #include <functional>
 #include <optional>
-#include <vector>
 
 #include "libnlb/core/time.hpp"
 
 namespace nlb::scale {
 
 template <class T>
-struct Sample { MonoTime at; T value; };
+struct Sample {
+  MonoTime at;
+  T value;
+  template <class V> void visit(V& v) { v("at", at); v("value", value); }
+};
 
 // The best (by `Better`) of the values of the last `span`: the classic monotone deque, O(1) amortised, at most samples_max entries.
 template <class T, class Better>
@@ -33,8 +36,14 @@ class Extreme {
     while (!samples_.empty() && now - samples_.front().at >= span_) samples_.pop_front();
   }
   std::optional<T> best() const { return samples_.empty() ? std::nullopt : std::optional<T>(samples_.front().value); }
-  const std::deque<Sample<T>>& samples() const { return samples_; }
-  Duration span() const { return span_; }
+  // The best of those younger than `span`, which must not exceed the window's own. O(samples).
+  std::optional<T> best_of(MonoTime now, Duration span) const {
+    for (const auto& sample : samples_)
+      if (now - sample.at < span) return sample.value;
+    return std::nullopt;
+  }
+  void clear() { samples_.clear(); }
+  template <class V> void visit(V& v) { v("samples", samples_); }
 
  private:
   Duration span_;
@@ -44,35 +53,30 @@ class Extreme {
 template <class T> using MaxWindow = Extreme<T, std::greater<T>>;
 template <class T> using MinWindow = Extreme<T, std::less<T>>;
 
-// The samples of the last `span`, for means over any shorter span. A ring of at most samples_max; the oldest makes room.
+// The samples of the last `span`, for means over any shorter span. At most samples_max; the oldest makes room.
 class MeanWindow {
  public:
-  explicit MeanWindow(Duration span = {}, std::size_t samples_max = 256) : span_(span), ring_(samples_max) {}
+  explicit MeanWindow(Duration span = {}, std::size_t samples_max = 256) : span_(span), samples_max_(samples_max) {}
   void add(MonoTime at, double value) {
-    ring_[(first_ + count_) % ring_.size()] = {at, value};
-    if (count_ < ring_.size()) ++count_;
-    else first_ = (first_ + 1) % ring_.size();
-    while (count_ > 0 && at - ring_[first_].at >= span_) { first_ = (first_ + 1) % ring_.size(); --count_; }
+    samples_.push_back({at, value});
+    while (samples_.size() > samples_max_ || at - samples_.front().at >= span_) samples_.pop_front();
   }
   // Mean of the samples with from <= age < to; nullopt when there is none.
   std::optional<double> mean(MonoTime now, Duration to, Duration from = {}) const {
     double sum = 0;
     std::size_t n = 0;
-    for (std::size_t i = count_; i-- > 0;) {
-      const auto& sample = at(i);
-      const auto age = now - sample.at;
-      if (age >= to) break;
-      if (age >= from) { sum += sample.value; ++n; }
-    }
+    for (auto sample = samples_.rbegin(); sample != samples_.rend() && now - sample->at < to; ++sample)
+      if (now - sample->at >= from) { sum += sample->value; ++n; }
     return n == 0 ? std::nullopt : std::optional<double>(sum / static_cast<double>(n));
   }
-  std::size_t size() const { return count_; }
-  const Sample<double>& at(std::size_t i) const { return ring_[(first_ + i) % ring_.size()]; }   // 0 is the oldest
+  std::size_t size() const { return samples_.size(); }
+  void clear() { samples_.clear(); }
+  template <class V> void visit(V& v) { v("samples", samples_); }
 
  private:
   Duration span_;
-  std::vector<Sample<double>> ring_;
-  std::size_t first_ = 0, count_ = 0;
+  std::size_t samples_max_;
+  std::deque<Sample<double>> samples_;   // oldest first
 };
 
 }  // namespace nlb::scale

@@ -1,0 +1,78 @@
+// The load to be ready for: the peak until a replica that is ordered now can serve. Three plans run side by side and are judged by
+// what they would have cost:
+//   trend      the load of now and its rise, kept for 5 minutes
+//   both       the larger of that and what this time of day usually brings, kept for 15 minutes
+//   usual      the larger of the load of now and what this time of day usually brings, kept for 15 minutes
+// Every plan meets reality once the lead time has passed: a Tail per plan keeps by how much the peak exceeded it over the last day or
+// so, and finds the margin that would have been cheapest. Every ten minutes the plan that is cheapest with its own best margin
+// is chosen, if it beats the running one by 3 percent. So a load without a rhythm is never judged by one, and the margin is as wide as
+// this load needs. No assumption about distributions. Independent of targets and limits.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <string_view>
+
+#include "libnlb/scale/decision.hpp"
+#include "libnlb/scale/seasonal.hpp"
+#include "libnlb/scale/tail.hpp"
+#include "libnlb/scale/window.hpp"
+
+namespace nlb::scale {
+
+inline constexpr std::array<std::string_view, 3> plan_names = {"trend", "both", "usual"};
+
+struct Outlook {              // in the unit of the metric
+  double now = 0;             // the load that is here
+  double planned = 0;         // the chosen plan's peak, without its margin
+  double needed = 0;          // with it; what capacity should be there for
+  std::size_t plan = 0;       // index into plan_names
+  template <class V> void visit(V& v) { v("now", now); v("planned", planned); v("needed", needed); v("plan", plan); }
+};
+
+class Forecast {   // one per metric; one owner, not thread safe
+ public:
+  explicit Forecast(Duration interval);   // between ticks, as planned
+  // Takes the load of the last tick (a mean over it); `lead` is the time from an order to its first served request. Ticks may be
+  // irregular; after a gap of three intervals (at least a minute) the windows start anew, and
+  // what was learned stays.
+  Outlook tick(Now now, double load, Duration lead);
+  const Outlook& outlook() const { return outlook_; }
+  std::optional<double> usual_peak(WallTime now, Duration ahead) const { return seasonal_.peak(now, ahead); }
+  bool sound() const { return chosen_ < plan_count; }   // of a restored state
+  template <class V> void visit(V& v) {
+    v("recent", recent_); v("peaks", peaks_); v("pending", pending_); v("plans", plans_); v("seasonal", seasonal_);
+    v("chosen", chosen_); v("judged", judged_); v("last", last_); v("before", before_); v("outlook", outlook_);
+  }
+
+ private:
+  static constexpr std::size_t plan_count = plan_names.size();
+  struct Plan {
+    MaxWindow<double> kept;
+    Tail tail;
+    double margin = 0, cost = 0;
+    template <class V> void visit(V& v) { v("kept", kept); v("tail", tail); v("margin", margin); v("cost", cost); }
+  };
+  struct Pending {   // what the plans said, until reality has answered
+    MonoTime at;
+    std::array<double, plan_count> planned{};
+    template <class V> void visit(V& v) { v("at", at); v("planned", planned); }
+  };
+  void forget_windows();
+  void settle(Now now, double load, Duration lead);
+  void plan(Now now, double load, Duration lead);
+  void judge(Now now);
+
+  Duration gap_max_;
+  MeanWindow recent_;
+  MaxWindow<double> peaks_;
+  std::deque<Pending> pending_;
+  std::array<Plan, plan_count> plans_;
+  Seasonal seasonal_;
+  std::size_t chosen_ = 0;
+  std::optional<MonoTime> judged_, last_;
+  double before_ = 0;
+  Outlook outlook_;
+};
+
+}  // namespace nlb::scale
