@@ -135,16 +135,7 @@ bool Opening::decide(Flow& flow, unsigned side, Bytes bytes, const JudgeOptions&
   const auto& other = halves_[side ^ 1u];
   const bool is_server = flow.client == (side ^ 1u);
   const unsigned client = flow.client_side();
-  if (is_inline_command(halves_[client].verdict) && flow.client == client) {
-    if (!halves_[client ^ 1u].spoke) return false;
-    const auto from_client = side == client ? bytes : halves_[client].bytes.stored();
-    const auto from_server = side == client ? halves_[client ^ 1u].bytes.stored() : bytes;
-    halves_[client].verdict = inspect::judge_flow(from_client.subspan(halves_[client].header), from_server).verdict;
-    if (halves_[client].verdict.answer == Answer::match) {
-      claim(flow, client, from_client, options);
-      return !options.details || tell(flow, client, from_client);
-    }
-  }
+  if (flow.client == client && is_inline_command(halves_[client].verdict)) return hear_both(flow, side, bytes, options);
   if (half.verdict.answer == Answer::match && (!is_server || opens(half.verdict.protocol))) {
     claim(flow, side, bytes, options);
     return !options.details || tell(flow, side, bytes);
@@ -154,6 +145,23 @@ bool Opening::decide(Flow& flow, unsigned side, Bytes bytes, const JudgeOptions&
     return true;
   }
   return false;
+}
+
+// Precondition: the client's verdict is an inline command, which only the server's first bytes can confirm or refute.
+bool Opening::hear_both(Flow& flow, unsigned side, Bytes bytes, const JudgeOptions& options) {
+  const unsigned client = flow.client_side();
+  auto& asked = halves_[client];
+  auto& answered = halves_[client ^ 1u];
+  if (!answered.spoke) return false;
+  const auto from_client = side == client ? bytes : asked.bytes.stored();
+  const auto from_server = side == client ? answered.bytes.stored() : bytes;
+  asked.verdict = inspect::judge_flow(from_client.subspan(asked.header), from_server).verdict;
+  if (asked.verdict.answer == Answer::match) {
+    claim(flow, client, from_client, options);
+    return !options.details || tell(flow, client, from_client);
+  }
+  give_up(flow, client, from_client, options);
+  return true;
 }
 
 void Opening::claim(Flow& flow, unsigned side, Bytes bytes, const JudgeOptions& options) {

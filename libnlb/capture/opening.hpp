@@ -41,6 +41,7 @@ class Opening {   // one owner, not thread safe
   void judge_as(Half& half, Bytes bytes, inspect::Speaker from);
   void find_roles(Flow& flow, unsigned side, Bytes bytes);
   bool decide(Flow& flow, unsigned side, Bytes bytes, const JudgeOptions& options);
+  bool hear_both(Flow& flow, unsigned side, Bytes bytes, const JudgeOptions& options);
   void claim(Flow& flow, unsigned side, Bytes bytes, const JudgeOptions& options);
   void give_up(Flow& flow, unsigned side, Bytes bytes, const JudgeOptions& options);
   bool tell(Flow& flow, unsigned side, Bytes bytes);

@@ -23,7 +23,7 @@ assert_contains "$(echo "$proxied" | bytes --lines)" '"protocol":"redis"' "a PRO
 
 # lines are answered one by one: the first answer is there before the second line is sent
 mkfifo "$TEMP/fifo"
-bytes --lines <"$TEMP/fifo" >"$TEMP/answers" &
+bytes --lines <"$TEMP/fifo" 2>&1 | cat >"$TEMP/answers" &
 PIDS+=("$! TERM")
 exec 9>"$TEMP/fifo"
 echo 50494e470d0a >&9

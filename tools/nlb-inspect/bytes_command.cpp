@@ -127,8 +127,7 @@ Result<cli::ExitCode> run_bytes(const Options& options) {
   std::istream& in = from_stdin ? std::cin : file;
   TextOut out(STDOUT_FILENO);
   VerdictPrinter printer(out, cli::effective_output(options.common));
-  const auto from = o.from == "server" ? Speaker::server : Speaker::client;
-  return o.lines ? judge_lines(in, from, printer) : judge_whole(in, o, from, printer);
+  return o.lines ? judge_lines(in, o.from, printer) : judge_whole(in, o, o.from, printer);
 }
 
 }  // namespace nlb::inspect_tool

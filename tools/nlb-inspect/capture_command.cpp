@@ -73,6 +73,7 @@ Result<> read_interface(Run& run) {
   CaptureOptions unfiltered = run.options;
   unfiltered.filter.clear();   // the kernel has done it
   Pipeline pipeline(unfiltered, run.flows, run.filter, run.outputs, run.options.interface);
+  end_on_interrupt();
   std::cerr << "nlb-inspect: capturing on " << run.options.interface << "; Ctrl-C ends it\n";
   Result<> result{};
   while (interrupted == 0 && result) {
@@ -101,49 +102,52 @@ Result<> read_files(Run& run) {
   return first;
 }
 
-void note_limits(const Totals& totals) {
-  if (totals.evicted > 0)
-    std::cerr << "nlb-inspect: " << totals.evicted << " flows were printed before they ended, to make room: raise --flows-max\n";
+Result<Run> prepare(const CaptureOptions& o) {
+  if (!o.interface.empty() && !o.files.empty())
+    return fail(ErrorKind::usage, "-i " + o.interface + " and files exclude each other: choose one");
+  auto flows = flow_options(o);
+  if (!flows) return tl::unexpected<Error>(flows.error());
+  auto filter = capture::Filter::compile(o.filter);
+  if (!filter) return tl::unexpected<Error>(filter.error());
+  Run run{o, *flows, std::move(*filter), {}};
+  if (o.save_to.empty()) return run;
+  auto writer = capture::Writer::create(o.save_to);
+  if (!writer) return tl::unexpected<Error>(writer.error());
+  run.outputs.saver.emplace(std::move(*writer), wanted_protocols(o));
+  return run;
+}
+
+// Closes what -w wrote and says on stderr what limits cost.
+Result<> close_outputs(Outputs& outputs) {
+  if (outputs.totals.evicted > 0)
+    std::cerr << "nlb-inspect: " << outputs.totals.evicted << " flows were printed before they ended, to make room: raise --flows-max\n";
+  if (!outputs.saver) return {};
+  const auto note = outputs.saver->close();
+  if (!note) return tl::unexpected<Error>(note.error());
+  if (!note->empty()) std::cerr << "nlb-inspect: " << *note << "\n";
+  return {};
 }
 
 }  // namespace
 
 Result<cli::ExitCode> run_capture(const Options& options) {
   const auto& o = options.capture;
-  if (!o.interface.empty() && !o.files.empty()) return fail(ErrorKind::usage, "-i " + o.interface + " and files exclude each other: choose one");
-  auto flows = flow_options(o);
-  if (!flows) return tl::unexpected<Error>(flows.error());
-  auto filter = capture::Filter::compile(o.filter);
-  if (!filter) return tl::unexpected<Error>(filter.error());
-  Run run{o, *flows, std::move(*filter), {}};
-  if (!o.save_to.empty()) {
-    auto writer = capture::Writer::create(o.save_to);
-    if (!writer) return tl::unexpected<Error>(writer.error());
-    const auto wanted = wanted_protocols(o);
-    run.outputs.saver.emplace(std::move(*writer), [wanted](const capture::Flow& flow) {
-      return (wanted >> static_cast<unsigned>(flow.protocol) & 1) != 0;
-    });
-  }
+  auto run = prepare(o);
+  if (!run) return tl::unexpected<Error>(run.error());
   const auto output = cli::effective_output(options.common);
   const bool color = cli::use_color(options.common);
   TextOut out(STDOUT_FILENO);
   FlowPrinter printer(out, output, color, o.explain, o.files.size() > 1);
   if (!o.summary) {
-    run.outputs.printer = &printer;
+    run->outputs.printer = &printer;
     printer.begin();
   }
-  if (!o.interface.empty()) end_on_interrupt();
-  const auto read = o.interface.empty() ? read_files(run) : read_interface(run);
-  if (o.summary) run.outputs.summary.print(out, output, color, run.outputs.totals);
+  const auto read = o.interface.empty() ? read_files(*run) : read_interface(*run);
+  if (o.summary) run->outputs.summary.print(out, output, color, run->outputs.totals);
   out.flush();
-  note_limits(run.outputs.totals);
-  if (run.outputs.saver) {
-    const auto closed = run.outputs.saver->close();
-    if (!closed) return tl::unexpected<Error>(closed.error());
-    if (!closed->empty()) std::cerr << "nlb-inspect: " << *closed << "\n";
-  }
-  if (!read) return tl::unexpected<Error>(read.error());
-  return !o.protocols.empty() && run.outputs.passed == 0 ? cli::ExitCode::no : cli::ExitCode::done;
+  const auto closed = close_outputs(run->outputs);
+  if (!read || !closed) return tl::unexpected<Error>(read ? closed.error() : read.error());
+  return !o.protocols.empty() && run->outputs.passed == 0 ? cli::ExitCode::no : cli::ExitCode::done;
 }
 
 }  // namespace nlb::inspect_tool

@@ -6,8 +6,7 @@
 
 int main(int argc, char** argv) {
   using namespace nlb;
-  CLI::App app("Says which protocol the TCP flows of a capture speak, by their first bytes. One record per flow; exits 1 when -p was "
-               "given and no flow passed.", "nlb-inspect");
+  CLI::App app("What protocol captured or live bytes are", "nlb-inspect");
   inspect_tool::Options options;
   const auto* bytes = inspect_tool::declare(app, options);
   return cli::run(app, argc, argv, [&]() -> Result<cli::ExitCode> {

@@ -7,6 +7,7 @@
 
 #include "libnlb/cli/tool.hpp"
 #include "libnlb/core/protocol.hpp"
+#include "libnlb/inspect/detector.hpp"
 
 namespace nlb::inspect_tool {
 
@@ -27,7 +28,7 @@ struct BytesOptions {
   std::string file = "-";
   bool hex = false;
   bool lines = false;
-  std::string from = "client";
+  inspect::Speaker from = inspect::Speaker::client;
 };
 
 struct Options {

@@ -32,13 +32,13 @@ void Saver::release(std::uint64_t flow, bool write) {
 
 void Saver::packet(const capture::Flow& flow, const capture::Packet& packet) {
   if (!flow.decided) return hold(flow.number, packet);
-  const bool wanted = passes_(flow);
+  const bool wanted = passes(flow);
   if (!held_.empty()) release(flow.number, wanted);
   if (wanted) writer_.write(packet);
 }
 
 void Saver::ended(const capture::Flow& flow) {
-  if (!held_.empty()) release(flow.number, passes_(flow));
+  if (!held_.empty()) release(flow.number, passes(flow));
 }
 
 Result<std::string> Saver::close() {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -16,8 +15,7 @@ namespace nlb::inspect_tool {
 class Saver {
  public:
   static constexpr std::size_t held_bytes_max = 256u << 20, held_bytes_per_flow_max = 1u << 20;
-  using Passes = std::function<bool(const capture::Flow&)>;
-  Saver(capture::Writer writer, Passes passes) : writer_(std::move(writer)), passes_(std::move(passes)) {}
+  Saver(capture::Writer writer, std::uint32_t wanted) : writer_(std::move(writer)), wanted_(wanted) {}   // a bit per protocol
 
   void packet(const capture::Flow& flow, const capture::Packet& packet);   // after the flow has counted it
   void ended(const capture::Flow& flow);
@@ -25,15 +23,16 @@ class Saver {
 
  private:
   struct Held {
-    std::vector<capture::Packet> packets;   // views into `bytes` once flushed: `bytes` may move until then
+    std::vector<capture::Packet> packets;   // their bytes lie in `bytes`, from begins[i] on
     std::vector<std::uint8_t> bytes;
     std::vector<std::size_t> begins;
   };
+  bool passes(const capture::Flow& flow) const { return (wanted_ >> static_cast<unsigned>(flow.protocol) & 1) != 0; }
   void hold(std::uint64_t flow, const capture::Packet& packet);
   void release(std::uint64_t flow, bool write);
 
   capture::Writer writer_;
-  Passes passes_;
+  std::uint32_t wanted_;
   std::unordered_map<std::uint64_t, Held> held_;
   std::size_t held_bytes_ = 0;
   std::uint64_t lost_ = 0;

@@ -1,0 +1,44 @@
+#include "tools/nlb-inspect/manual.hpp"
+
+namespace nlb::inspect_tool {
+
+cli::Manual manual() {
+  cli::Manual page;
+  page.description =
+      "Reads packets from capture files, a pipe or a network interface, follows each TCP flow until its first bytes say which protocol "
+      "it speaks (http, tls, mysql, postgresql, mongodb, redis, rtmp), and prints one record per flow when it ends. What speaks none of "
+      "them is unknown. Ports play no part unless --ports asks for guesses.\n\n"
+      "A record has the keys time (of the first packet), client and server (address:port), protocol, details (SNI, ALPN, HTTP host, "
+      "database user and more, as far as the first bytes tell), first_speaker (client, server or none), start_seen (whether the "
+      "handshake is in the capture), packets and bytes (TCP payload) each way, decided_at_byte, and rule (null when none matched). With "
+      "several files a key file follows.\n\n"
+      "A flow whose start was not captured is judged by the first payload in view, and only if that opens a message; start_seen is then "
+      "false. Flows don't go on from one file to the next: join the parts of a rotated capture with mergecap(1).\n\n"
+      "Formats: pcap in both byte orders, with micro- and nanoseconds and Kuznetsov's longer records; pcapng, also with interfaces of "
+      "different link types; snoop. Link types: Ethernet, Linux cooked 1 and 2, raw IP, null and loop, PPP, Cisco HDLC, frame relay, "
+      "802.11 with and without radiotap, NFLOG, PPI, PKTAP, IP over InfiniBand, ARCNET. Below them VLAN tags, MPLS, PPPoE, GRE, ERSPAN, "
+      "VXLAN, GENEVE, GTP-U, IP in IP, Teredo, L2TP and CAPWAP in any nesting, IPv4 and IPv6 with extension headers and fragments.\n\n"
+      "Memory is bounded by open flows, not by the size of the capture: --flows-max limits them, and the flow that was unused for "
+      "longest is printed as it stands to make room. With -w the packets of a flow are held until its protocol is known, 1 MiB a flow "
+      "and 256 MiB in all; beyond that the earliest are left out and counted on stderr.\n\n"
+      "nlb-inspect bytes takes bytes instead of packets: what a client (or with --from server, a server) sent first.";
+  page.examples = {
+      {"nlb-inspect capture.pcap", "a table of all flows; NDJSON when piped"},
+      {"nlb-inspect capture.pcap --summary", "counts per protocol"},
+      {"tcpdump -w - | nlb-inspect -p mysql -o ndjson | jq .details.user", "who logs into MySQL, live"},
+      {"nlb-inspect big.pcap -p redis -p mongodb -w some.pcap", "the packets of two protocols as a capture"},
+      {"nlb-inspect -i eth0 -f 'tcp port 8080' --explain", "which bytes matched which rule on an interface"},
+      {"printf 'PING\\r\\n' | nlb-inspect bytes", "one answer for raw bytes"},
+      {"echo 0000000804d2162f | nlb-inspect bytes --lines", "an answer per line of hexadecimal text"},
+  };
+  page.signals = {{"INT, TERM", "with -i: the capture ends, and what was seen is printed; a second one ends the program at once"}};
+  page.exit_no = "-p was given and no flow passed; or bytes recognised nothing";
+  page.security = "Captures are untrusted input: the readers are fuzzed, every table is bounded and the flow table's hash is keyed. Reading files needs no "
+                  "privilege; -i needs CAP_NET_RAW.";
+  page.bugs = "IP fragments are judged but not written by -w. A plain pcap written by -w has one link type; name the file .pcapng for several. Packets of "
+              "a flow may stand behind later ones of other flows in what -w writes, since they were held until their flow was decided.";
+  page.see_also = {"tcpdump(8)", "tshark(1)", "mergecap(1)", "pcap-filter(7)"};
+  return page;
+}
+
+}  // namespace nlb::inspect_tool
