@@ -1,6 +1,7 @@
 #include "libnlb/capture/live.hpp"
 
 #include <pcap/pcap.h>
+#include <poll.h>
 
 namespace nlb::capture {
 namespace {
@@ -51,6 +52,7 @@ Result<Live> Live::open(const std::string& interface, const std::string& filter)
   pcap_set_buffer_size(pcap, buffer_bytes);
   if (pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO) == 0) handle->ns_per_fraction = 1;
   if (const int status = pcap_activate(pcap); status < 0) return refuse(interface, *pcap_geterr(pcap) ? pcap_geterr(pcap) : pcap_statustostr(status));
+  if (pcap_setnonblock(pcap, 1, why) != 0) return refuse(interface, why);
   const int link = pcap_datalink(pcap);
   handle->link_type = link == DLT_RAW ? 101 : static_cast<std::uint32_t>(link);
   if (bpf_program code{}; !filter.empty()) {
@@ -64,6 +66,8 @@ Result<Live> Live::open(const std::string& interface, const std::string& filter)
 }
 
 Result<> Live::poll(const std::function<void(const Packet&)>& each) {
+  pollfd waiting{pcap_get_selectable_fd(handle_->pcap), POLLIN, 0};   // libpcap itself would wait for packets through any signal
+  ::poll(&waiting, 1, wait_ms);
   Delivery to{&each, handle_->link_type, handle_->ns_per_fraction};
   const int got = pcap_dispatch(handle_->pcap, batch_packets, deliver, reinterpret_cast<u_char*>(&to));
   if (got == PCAP_ERROR) return refuse(handle_->interface, pcap_geterr(handle_->pcap));
