@@ -92,6 +92,7 @@ cleanup() {
   set +e
   stop_all 2>/dev/null                  # the shell's own words about killed jobs
   if [ $code != 0 ] && [ $code != 77 ]; then
+    [ -s "$ACCESS_LOG" ] && { echo "--- ends in the access log"; jq -r .end "$ACCESS_LOG" | sort | uniq -c; } >&2
     for log in "$TEMP"/*.log "$TEMP"/*/error.log; do
       [ -s "$log" ] && { echo "--- ${log#"$TEMP"/} (last 30 lines)"; tail -n 30 "$log"; } >&2
     done
