@@ -4,6 +4,7 @@ complete -c nlb-scale -s h -l help -d 'print this help and leave'
 complete -c nlb-scale -l version -d 'print the version and leave'
 complete -c nlb-scale -l color -x -a 'always auto never' -d 'when to use colour: auto, always, never'
 complete -c nlb-scale -n '__fish_use_subcommand' -a simulate -d 'try strategies on a recorded load: cost, violations, flaps'
+complete -c nlb-scale -n '__fish_use_subcommand' -a policy -d 'the policies of services'
 complete -c nlb-scale -n '__fish_seen_subcommand_from simulate' -l trace -r -F -d 'CSV of seconds,rate; - is stdin; synthetic:NAME for flat, diurnal, step, spike, ramp or walk'
 complete -c nlb-scale -n '__fish_seen_subcommand_from simulate' -l strategy -x -d 'threshold, hpa or predictive; several, separated by commas (default: predictive)'
 complete -c nlb-scale -n '__fish_seen_subcommand_from simulate' -l startup -x -d 'time from order to serving (default: 30s)'
@@ -22,3 +23,5 @@ complete -c nlb-scale -n '__fish_seen_subcommand_from simulate' -l plot -d 'draw
 complete -c nlb-scale -n '__fish_seen_subcommand_from simulate' -l svg -r -F -d 'draw the run into this file'
 complete -c nlb-scale -n '__fish_seen_subcommand_from simulate' -l explain -x -d 'print the decision in force at this time instead of scores'
 complete -c nlb-scale -n '__fish_seen_subcommand_from simulate' -s o -l output -x -a 'auto ndjson table' -d 'output format: table or ndjson (default: table on a terminal, ndjson when piped)'
+complete -c nlb-scale -n '__fish_seen_subcommand_from policy; and not __fish_seen_subcommand_from check' -a check -d 'say which policies of a configuration nobody can follow, and why'
+complete -c nlb-scale -n '__fish_seen_subcommand_from policy; and __fish_seen_subcommand_from check' -F

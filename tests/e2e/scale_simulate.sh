@@ -31,7 +31,7 @@ done
 [ "$(jq -s 'group_by(.strategy) | map(map(select(.cheapest)) | length) | max' "$tmp/sweep")" = 1 ] || fail "one cheapest a strategy"
 
 code 0 "$scale" simulate --trace - --capacity 5 --svg "$tmp/chart.svg" --plot -o table <"$tmp/load.csv"
-grep -q '<polyline' "$tmp/chart.svg" && grep -q '#' "$tmp/err" && grep -q predictive "$tmp/out" || fail "chart"
+grep -q '<polyline' "$tmp/chart.svg" && grep -q 'ready replicas' "$tmp/err" && grep -q predictive "$tmp/out" || fail "chart"
 code 0 "$scale" simulate --trace synthetic:ramp --explain 9h -o table
 grep -q '^decided' "$tmp/out" || fail "explain"
 code 2 "$scale" simulate
@@ -44,4 +44,8 @@ printf '0,1\nbanana\n' >"$tmp/bad.csv"
 code 6 "$scale" simulate --trace "$tmp/bad.csv"
 grep -q 'line 2' "$tmp/err" || fail "the line is missing"
 code 6 "$scale" simulate --trace synthetic:nothing
+
+printf 'scale:\n  policies:\n    - {service: web, min: 1, max: 10}\n' >"$tmp/good.yaml"
+code 0 "$scale" policy check "$tmp/good.yaml"
+grep -qx 'web: good' "$tmp/out" || fail "policy check"
 echo ok

@@ -1,8 +1,11 @@
 #include "chart.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
+
+#include "libnlb/cli/plot.hpp"
 
 namespace nlb::tool {
 namespace {
@@ -62,20 +65,15 @@ ChartLine sampled(const scale::Trace& trace, const std::vector<scale::Step>& ste
   return line;
 }
 
-std::string text_chart(const ChartLine& line, std::size_t rows, double days) {
-  const double top = top_of(line);
-  std::string text;
-  for (std::size_t r = rows; r-- > 0;) {
-    const double low = top * static_cast<double>(r) / static_cast<double>(rows), high = top * static_cast<double>(r + 1) / static_cast<double>(rows);
-    text += format("%7.1f |", high);
-    for (std::size_t c = 0; c < line.demand.size(); ++c) {
-      const bool capacity = line.ready[c] > low && line.ready[c] <= high;
-      text += line.demand[c] > low ? (capacity ? "@" : "#") : capacity ? "-" : " ";
-    }
-    text += "\n";
-  }
-  text += "        +" + std::string(line.demand.size(), '-') + "\n";
-  return text + format("         # demand in replicas   - ready replicas   over %.2f days\n", days);
+std::string text_chart(const ChartLine& line, std::size_t columns, double days, bool color) {
+  const std::array<cli::Series, 2> series = {cli::Series{"demand in replicas", line.demand, cli::Tint::none, true, false},
+                                             cli::Series{"ready replicas", line.ready, cli::Tint::none, false, true}};
+  cli::PlotOptions options;
+  options.width = columns;
+  options.color = color;
+  options.left = "0";
+  options.right = format("%.2f days", days);
+  return cli::plot(series, options);
 }
 
 std::string svg_chart(const ChartLine& line, const std::string& title, double days) {

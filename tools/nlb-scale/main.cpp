@@ -1,15 +1,20 @@
 // nlb-scale: decides and carries out replica counts, and tries policies on recorded loads. Parse, load, wire, run.
+#include "manual.hpp"
+#include "policy.hpp"
 #include "simulate.hpp"
 
 int main(int argc, char** argv) {
   nlb::cli::Common common;
   nlb::tool::SimulateOptions simulate;
-  CLI::App app("Capacity that follows the load, and ahead of it where it can", "nlb-scale");
-  nlb::cli::set_up(app, common);
+  std::string policy_file;
+  CLI::App app("capacity that follows the load, and ahead of it where it can", "nlb-scale");
+  nlb::cli::set_up(app, common, nlb::tool::manual());
   app.require_subcommand(1);
   auto* simulate_verb = nlb::tool::add_simulate(app, common, simulate);
+  auto* check_verb = nlb::tool::add_policy(app, policy_file);
   return nlb::cli::run(app, argc, argv, [&]() -> nlb::Result<nlb::cli::ExitCode> {
     if (simulate_verb->parsed()) return nlb::tool::run_simulate(common, simulate);
-    return nlb::fail(nlb::ErrorKind::usage, "no verb");
+    if (check_verb->parsed()) return nlb::tool::run_policy_check(policy_file);
+    return nlb::fail(nlb::ErrorKind::usage, "no verb: see --help");
   });
 }

@@ -147,12 +147,12 @@ void print_row(const Job& job, const scale::Score& s, bool best) {
 
 std::size_t terminal_columns() {
   winsize size{};
-  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 30 ? size.ws_col - 12U : 88U;
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 30 ? size.ws_col - 1U : 100U;
 }
 
-Result<> draw(const Job& job, const Outcome& outcome, const SimulateOptions& options) {
+Result<> draw(const Job& job, const Outcome& outcome, const SimulateOptions& options, bool color) {
   const double days = static_cast<double>(job.trace->trace.seconds()) / 86400;
-  if (options.plot) std::cerr << text_chart(sampled(job.trace->trace, outcome.steps, terminal_columns()), 16, days);
+  if (options.plot) std::cerr << text_chart(sampled(job.trace->trace, outcome.steps, 2 * terminal_columns()), terminal_columns(), days, color);
   if (options.svg.empty()) return {};
   std::ofstream file(options.svg);
   file << svg_chart(sampled(job.trace->trace, outcome.steps, 1100),
@@ -248,7 +248,7 @@ Result<cli::ExitCode> run_simulate(const cli::Common& common, const SimulateOpti
       else std::cout << object << std::endl;
     }
     const auto shown = best == last ? last - 1 : best;
-    if (const auto drawn = draw(jobs[shown], outcomes[shown], options); !drawn) return tl::unexpected<Error>(drawn.error());
+    if (const auto drawn = draw(jobs[shown], outcomes[shown], options, cli::use_color(common, STDERR_FILENO)); !drawn) return tl::unexpected<Error>(drawn.error());
   }
   std::fflush(stdout);
   return cli::ExitCode::done;   // also when no target keeps the slo: the scores are the answer

@@ -1,0 +1,35 @@
+#!/bin/bash
+# The table of strategies: the cheapest cost that keeps the slo, with flaps a day in brackets, on recorded loads and on those that
+# nlb-scale makes itself; then the geometric mean of predictive against hpa. Usage: scale_table.sh [BIN_DIR] [arrivals per replica]
+# Recorded loads are read from $NLB_SHARED/traces (default: ../shared beside the project) and left out with a note when absent.
+set -eu
+here=$(cd "$(dirname "$0")/../.." && pwd)
+bin=${1:-$here/build/release/bin} arrivals=${2:-0}
+traces=${NLB_SHARED:-$here/../shared}/traces
+names=() ; files=() ; speeds=()
+add() { names+=("$1"); files+=("$2"); speeds+=("$3"); }
+if [ -d "$traces" ]; then
+  for file in "$traces"/crane*.csv; do add "$(basename "$file" .csv)" "$file" 1; done
+  add "nyc_taxi x6" "$traces/nyc_taxi.csv" 6
+else
+  echo "note: no recorded loads in $traces: only the synthetic ones" >&2
+fi
+for shape in flat diurnal step spike ramp walk; do add "$shape" "synthetic:$shape" 1; done
+
+printf '%-12s %4s %16s %16s %16s %7s\n' trace D threshold hpa predictive ratio
+for startup in 30 120; do
+  for i in "${!names[@]}"; do
+    slo=0.1; case ${names[$i]} in step | spike) slo=0.5 ;; esac
+    "$bin/nlb-scale" simulate --trace "${files[$i]}" --speed "${speeds[$i]}" --startup ${startup}s --arrivals "$arrivals" --slo $slo \
+      --strategy threshold,hpa,predictive --sweep 0.2:0.95:0.025 -o ndjson |
+      jq -r -s --arg name "${names[$i]}" --arg d $startup '
+        map(select(.cheapest)) | INDEX(.strategy) as $s | ["threshold", "hpa", "predictive"]
+        | map($s[.] // {cost: null, flaps_per_day: null}) as $rows
+        | [$name, $d, ($rows[] | .cost, .flaps_per_day)] | map(. // "-") | @tsv'
+  done
+done | awk -F'\t' '
+  function cell(cost, flaps) { return cost == "-" ? "-" : sprintf("%.3f [%.1f]", cost, flaps) }
+  { ratio = $5 != "-" && $7 != "-" ? $7 / $5 : "-"
+    printf "%-12s %4s %16s %16s %16s %7s\n", $1, $2, cell($3, $4), cell($5, $6), cell($7, $8), ratio == "-" ? "-" : sprintf("%.3f", ratio)
+    if ($1 ~ /^crane/ && ratio != "-") { logs[$2] += log(ratio); n[$2]++; fh[$2] += $6; fp[$2] += $8 } }
+  END { for (d in n) printf "crane series, D = %s: geometric mean %.3f over %d, flaps a day %.1f against %.1f of hpa\n", d, exp(logs[d] / n[d]), n[d], fp[d] / n[d], fh[d] / n[d] }'
