@@ -26,6 +26,7 @@ struct alignas(64) Counters {
   metrics::Counter descriptors_exhausted;        // a socket could not be opened for want of descriptors
   metrics::Counter connect_retries;
   metrics::Counter silent_routed;                // sessions routed by the client's silence
+  metrics::Counter greeted_kept, greeted_reused; // server-first connections without a client that were kept, and that a client got
   metrics::Counter spliced_bytes, splice_switches;
   metrics::Counter sessions_queued;
   PerProtocol<metrics::Recorder> detect_time;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "libnlb/inspect/backend_key.hpp"
 #include "libnlb/inspect/detector.hpp"
 #include "libnlb/inspect/first_answer.hpp"
 #include "libnlb/inspect/proxy_header.hpp"
@@ -92,8 +93,24 @@ void Worker::wait_for_place(Session& s, Bytes bytes, const Queueing& queueing) {
   set_deadline(s, static_cast<Tick>(std::min<Duration>(queueing.retry, held.wait_until - now_) / 1ms) + 1);
 }
 
+// A PostgreSQL CancelRequest belongs to the module that issued its key, whatever the picker would say and however full it is.
+route::Slot Worker::slot_of_cancelled(const Session& s, Bytes bytes) const {
+  const auto key = s.protocol == Protocol::postgresql ? inspect::cancel_key(bytes) : std::nullopt;
+  const auto where = key ? setup_.shared->cancel_keys.find(*key) : std::nullopt;
+  const auto* service = where ? plan_->table->find_service(where->service) : nullptr;
+  if (service == nullptr) return {};
+  for (const auto& module : service->modules)
+    if (module->identity.name == where->module) return route::Slot::reserve(*module);
+  return {};
+}
+
 void Worker::dial(Session& s, Bytes bytes) {
   const auto& service = *service_of(s).route;
+  if (s.tries == 0)
+    if (auto slot = slot_of_cancelled(s, bytes)) {
+      s.slot = std::move(slot);
+      if (dial_once(s, bytes)) return;
+    }
   const auto& options = service.options;
   for (;;) {
     if (s.tries >= std::min<std::size_t>(options.connect_tries, dials_max)) return finish(s, End::connect_failed);
@@ -108,7 +125,7 @@ void Worker::dial(Session& s, Bytes bytes) {
       return wait_for_place(s, bytes, {Phase::queued, full_retry, options.queue.timeout, options.queue.sessions_max, End::no_module});
     }
     s.slot = std::move(picked.slot);
-    if (dial_once(s, bytes)) return;
+    if (adopt_parked(s) || dial_once(s, bytes)) return;
     counters_.connect_retries.add();
   }
 }
@@ -238,6 +255,7 @@ void Worker::connected(Session& s) {
   enter(s, Phase::relaying);
   wheel_.cancel(s);
   set_deadline(s, service_of(s).idle_ms);
+  if (s.protocol == Protocol::postgresql) held_of(s).key_scan.emplace();
   release_held(s);
   if (s.has(flag::client_registered)) return;
   if (register_soon_.empty()) register_soon_since_ = tick_;
@@ -249,27 +267,24 @@ void Worker::on_greeting(Session& s) {
   const auto n = recv(s.module, buffer_.get(), buffer_bytes, 0);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (n <= 0) return dial_failed(s, ECONNRESET);
-  Bytes bytes{buffer_.get(), static_cast<std::size_t>(n)};
-  auto& early = held_of(s).remainder[1];
-  const bool in_pieces = !early.empty();
-  if (in_pieces) {
-    early.append(bytes);
-    bytes = early.view();
-  }
+  held_of(s).remainder[1].append({buffer_.get(), static_cast<std::size_t>(n)});
+  pass_greeting(s);
+}
+
+void Worker::pass_greeting(Session& s) {
+  const auto bytes = s.held->remainder[1].view();
   switch (inspect::check_greeting(bytes)) {
-    case inspect::GreetingCheck::more:
-      if (!in_pieces) early.append(bytes);
-      return;
+    case inspect::GreetingCheck::more: return;
     case inspect::GreetingCheck::other: return finish(s, End::bad_greeting);
     case inspect::GreetingCheck::greeting:
     case inspect::GreetingCheck::error: break;
   }
+  if (listener_of(s).options.silent.adaptive) setup_.shared->silent_sources.remember(s.client_ip);
   enter(s, Phase::relaying);
   wheel_.cancel(s);
   set_deadline(s, service_of(s).idle_ms);
   if (first_answer(s, bytes) == Step::ended) return;
   s.bytes[1] += bytes.size();
-  if (!in_pieces) early.append(bytes);
   s.set(flag::stalled_down);
   if (flush(s, Flow::down) == Step::open) pump_later(s);
 }
@@ -277,7 +292,9 @@ void Worker::on_greeting(Session& s) {
 // A client that was taken for silent speaks before the greeting has reached it: it is detected again.
 void Worker::on_early_client_bytes(Session& s) {
   if (!s.has(flag::silent_client) || listener_of(s).options.protocol) return;
-  leave_module(s);
+  setup_.shared->silent_sources.forget(s.client_ip);
+  if (!park(s)) leave_module(s);
+  s.unset(flag::module_writable_wanted | flag::fin_seen_down);
   if (s.ticket) plan_->limits->release(s.ticket);
   s.ticket = {};
   s.tries = 0;

@@ -39,6 +39,8 @@ void Worker::release_held(Session& s) {
 void Worker::finish(Session& s, End end) {
   if (s.phase == Phase::closed) return;
   account(s, end);
+  if (s.tries & learned_key) setup_.shared->cancel_keys.forget(&s);
+  if (end == End::client_closed || end == End::client_reset) park(s);   // only a greeting nobody waited for
   if (s.module >= 0) resets_module(end) ? close_with_reset(s.module) : static_cast<void>(close(s.module));
   if (s.client >= 0) resets_client(end) ? close_with_reset(s.client) : static_cast<void>(close(s.client));
   wheel_.cancel(s);
@@ -102,7 +104,7 @@ void Worker::write_access(const Session& s, End end) {
   line.add("connect_us", s.connect_us);
   line.add("first_byte_us", s.first_byte_us);
   line.add("duration_us", static_cast<std::uint64_t>(lived / 1us));
-  line.add("tries", static_cast<std::uint64_t>(s.tries));
+  line.add("tries", static_cast<std::uint64_t>(s.tries & ~learned_key));
   line.add("end", to_string(end));
   line.end();
 }

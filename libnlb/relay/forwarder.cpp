@@ -25,10 +25,11 @@ std::vector<int> usable_cpus() {
   return cpus.empty() ? std::vector<int>{-1} : cpus;
 }
 
-std::uint64_t random_seed() {
-  std::uint64_t seed = 0;
-  [[maybe_unused]] const auto n = getrandom(&seed, sizeof seed, 0);
-  return seed;
+template <class T>
+T random_value() {
+  T value{};
+  [[maybe_unused]] const auto n = getrandom(&value, sizeof value, 0);
+  return value;
 }
 
 std::size_t worker_count(const ForwarderOptions& options) { return options.workers != 0 ? options.workers : usable_cpus().size(); }
@@ -36,7 +37,7 @@ std::size_t worker_count(const ForwarderOptions& options) { return options.worke
 }  // namespace
 
 Forwarder::Forwarder(const ForwarderOptions& options, daemon::ControlLoop& loop)
-    : loop_(loop), roster_(worker_count(options)), started_(std::chrono::steady_clock::now()) {}
+    : loop_(loop), shared_(random_value<SipKey>()), roster_(worker_count(options)), started_(std::chrono::steady_clock::now()) {}
 
 Result<std::unique_ptr<Forwarder>> Forwarder::start(const config::Config& config, const ForwarderOptions& options, daemon::ControlLoop& loop) {
   std::unique_ptr<Forwarder> forwarder(new Forwarder(options, loop));
@@ -44,11 +45,11 @@ Result<std::unique_ptr<Forwarder>> Forwarder::start(const config::Config& config
   const std::size_t count = worker_count(options);
   const bool splice = config.relay.splice == config::Splice::automatic && splice_works();
   if (!splice && config.relay.splice == config::Splice::automatic) daemon::log::warning("splice does not work here: copying");
-  const auto seed = random_seed();
+  const auto seed = random_value<std::uint64_t>();
   for (std::size_t i = 0; i < count; ++i) {
     const int cpu = count <= cpus.size() ? cpus[i] : -1;
     forwarder->workers_.push_back(std::make_unique<Worker>(
-        WorkerSetup{i, count, cpu, splice, config.relay.pipes_max, seed, options.access_log}));
+        WorkerSetup{i, count, cpu, splice, config.relay.pipes_max, seed, options.access_log, &forwarder->shared_}));
   }
   for (auto& worker : forwarder->workers_) {
     std::vector<Worker*> peers;
@@ -189,7 +190,7 @@ Result<std::shared_ptr<const Plan>> Forwarder::build_plan() {
   for (const auto& limit : config_.limits) rules.push_back(to_rule(limit));
   std::vector<std::string> names;
   for (const auto& service : plan->table->services()) names.push_back(service.name);
-  auto limits = limit::LimitSet::build(std::move(rules), names, now, plan_ ? plan_->limits.get() : nullptr);
+  auto limits = limit::LimitSet::build(std::move(rules), names, now, plan_ ? plan_->limits.get() : nullptr, random_value<std::uint64_t>());
   if (!limits) return tl::unexpected(limits.error());
   plan->limits = *limits;
 

@@ -71,6 +71,7 @@ class Forwarder {
   void watch_drain(std::function<void()> done);
 
   daemon::ControlLoop& loop_;
+  Shared shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   route::Roster roster_;

@@ -4,12 +4,14 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "libnlb/core/bytes.hpp"
 #include "libnlb/core/time.hpp"
+#include "libnlb/inspect/backend_key.hpp"
 #include "libnlb/route/module_state.hpp"
 
 namespace nlb::relay {
@@ -55,10 +57,11 @@ struct Held {
   std::string proxy_header;      // goes out before anything else, once connected
   std::array<route::ModuleState*, dials_max> tried_modules{};
   std::uint8_t tried_count = 0;
+  std::optional<inspect::BackendKeyScan> key_scan;   // while a PostgreSQL server may still tell its cancellation key
 
   std::span<route::ModuleState* const> tried() const { return {tried_modules.data(), tried_count}; }
   bool empty() const {
-    return remainder[0].empty() && remainder[1].empty() && !pipe[0] && !pipe[1] && proxy_header.empty();
+    return remainder[0].empty() && remainder[1].empty() && !pipe[0] && !pipe[1] && proxy_header.empty() && !key_scan;
   }
 };
 

@@ -16,6 +16,7 @@ namespace nlb::relay {
 namespace {
 
 constexpr Tick accept_pause_ms = 50;
+constexpr Duration silence_expected = 2ms;   // of a source that was silent before
 constexpr std::uint32_t few_accepts = 32;   // within a second: connections are rare, so they may be long
 
 bool out_of_resources(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
@@ -95,7 +96,7 @@ void Worker::resume_accepting() {
   for (auto& socket : sockets_) {
     epoll_event event{};
     event.events = EPOLLIN | (socket->shared ? EPOLLEXCLUSIVE : 0u);
-    event.data.u64 = reinterpret_cast<std::uintptr_t>(socket.get()) | 2;
+    event.data.u64 = reinterpret_cast<std::uintptr_t>(socket.get()) | static_cast<std::uintptr_t>(Tag::listener);
     epoll_ctl(epoll_, EPOLL_CTL_ADD, socket->descriptor, &event);
   }
 }
@@ -174,7 +175,9 @@ void Worker::await_more(Session& s, Bytes bytes) {
   const auto& options = listener_of(s).options;
   const bool meant = options.silent.protocol || options.silent.close;   // silence means something on this listener
   const bool silent = meant && s.held == nullptr && !s.has(flag::expects_proxy);
-  const auto patience = silent ? std::min(options.silent.after, options.detect.timeout) : options.detect.timeout;
+  const bool expected = silent && options.silent.adaptive && setup_.shared->silent_sources.knows(s.client_ip);
+  const auto patience = expected ? std::min(options.silent.after, silence_expected)
+                        : silent ? std::min(options.silent.after, options.detect.timeout) : options.detect.timeout;
   const auto end = MonoTime(Duration(static_cast<std::int64_t>(s.accepted_ns))) + patience;
   set_deadline(s, end > now_ ? static_cast<Tick>((end - now_ + 999999ns) / 1ms) : 0);
 }

@@ -60,6 +60,8 @@ void add_worker(m::Snapshot& out, const Worker& worker, std::size_t index, const
   out.add(m::descriptors_exhausted, {}, c.descriptors_exhausted.read());
   out.add(m::connections_handed_over, {}, c.handed_over.read());
   out.add(m::silent_routed, {}, c.silent_routed.read());
+  out.add(m::greeted_connections, {"kept"}, c.greeted_kept.read());
+  out.add(m::greeted_connections, {"reused"}, c.greeted_reused.read());
   out.add(m::connect_retries, {}, c.connect_retries.read());
   out.add(m::spliced_bytes, {}, c.spliced_bytes.read());
   for (std::size_t p = 0; p < protocol_count; ++p) {

@@ -64,6 +64,7 @@ Worker::Step Worker::copy_once(Session& s, Flow flow, bool& drained) {
   }
   const Bytes bytes{buffer_.get(), static_cast<std::size_t>(n)};
   if (flow == Flow::down && s.bytes[1] == 0 && first_answer(s, bytes) == Step::ended) return Step::ended;
+  if (flow == Flow::down && s.held != nullptr && s.held->key_scan) learn_key(s, bytes);
   s.bytes[index(flow)] += bytes.size();
   set_idle_deadline(s);
 
@@ -201,6 +202,17 @@ Worker::Step Worker::source_failed(Session& s, Flow flow) {
     if (const auto* service = service_of(s).route) route::report(*service, *s.slot, route::Outcome::early_reset, now_, setup_.index);
   finish(s, flow == Flow::up ? End::client_reset : End::module_reset);
   return Step::ended;
+}
+
+void Worker::learn_key(Session& s, Bytes bytes) {
+  auto& scan = *s.held->key_scan;
+  if (const auto key = scan.feed(bytes)) {
+    setup_.shared->cancel_keys.learn(*key, &s, {s.slot->identity.service, s.slot->identity.name});
+    s.tries |= learned_key;
+  }
+  if (!scan.over()) return;
+  s.held->key_scan.reset();
+  release_held(s);
 }
 
 // The module's first bytes: its time, its worth, and the client's registration, which waited for a reason.

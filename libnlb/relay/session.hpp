@@ -62,6 +62,8 @@ inline constexpr std::uint16_t nodelay_set = 1 << 15;
 constexpr std::uint16_t of(std::uint16_t up_flag, Flow flow) { return static_cast<std::uint16_t>(up_flag << index(flow)); }
 }  // namespace flag
 
+inline constexpr std::uint8_t learned_key = 0x80;   // in Session::tries
+
 struct Session : TimerLink {
   int client = -1, module = -1;            // descriptors
   route::Slot slot;                        // the module's reserved place; freed when the session ends
@@ -75,7 +77,7 @@ struct Session : TimerLink {
   Phase phase = Phase::closed;
   Protocol protocol = Protocol::unknown;
   std::uint8_t listener = 0;
-  std::uint8_t tries = 0;                  // dials so far
+  std::uint8_t tries = 0;                  // dials so far; the highest bit: its PostgreSQL key is known (learned_key)
   std::uint8_t full_reads[2] = {0, 0};     // reads in a row that filled the buffer: a long stream
   std::uint16_t client_port = 0;
   IpAddress client_ip;

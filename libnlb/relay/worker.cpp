@@ -16,17 +16,15 @@
 namespace nlb::relay {
 namespace {
 
-// What an event speaks of, in the low bits of its pointer.
-enum class Tag : std::uintptr_t { client = 0, module = 1, listener = 2, doorbell = 3 };
-
-void* tagged(void* pointer, Tag tag) {
-  return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(pointer) | static_cast<std::uintptr_t>(tag));
-}
+constexpr std::uintptr_t tag_mask = 7;   // everything that an event points at is aligned to eight bytes
 
 constexpr std::uint32_t edge_events = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 constexpr int events_per_wait = 256;
 constexpr Tick register_soon_after_ms = 4;
 constexpr Tick handshake_grace_ms = 150;   // for handshakes under way when a listener retires
+
+// A FIN has come, and nothing makes a read stop short of it: a reset also raises RDHUP (its error is read later), and urgent data cuts reads.
+constexpr bool is_last_call(std::uint32_t events) { return (events & (EPOLLRDHUP | EPOLLPRI | EPOLLERR)) == EPOLLRDHUP; }
 
 void pin_to(int cpu) {
   if (cpu < 0) return;
@@ -49,7 +47,7 @@ Worker::Worker(const WorkerSetup& setup)
   doorbell_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   epoll_event event{};
   event.events = EPOLLIN;
-  event.data.ptr = tagged(nullptr, Tag::doorbell);
+  event.data.u64 = static_cast<std::uint64_t>(Tag::doorbell);
   epoll_ctl(epoll_, EPOLL_CTL_ADD, doorbell_, &event);
   while (spare_.size() < spare_descriptors) spare_.push_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
   started_ = std::chrono::steady_clock::now();
@@ -98,12 +96,12 @@ void Worker::loop() {
 }
 
 void Worker::dispatch(const epoll_event& event) {
-  const auto word = reinterpret_cast<std::uintptr_t>(event.data.ptr);
-  void* const pointer = reinterpret_cast<void*>(word & ~std::uintptr_t{3});
-  switch (static_cast<Tag>(word & 3)) {
+  void* const pointer = reinterpret_cast<void*>(event.data.u64 & ~tag_mask);
+  switch (static_cast<Tag>(event.data.u64 & tag_mask)) {
     case Tag::client: return on_client_event(*static_cast<Session*>(pointer), event.events);
     case Tag::module: return on_module_event(*static_cast<Session*>(pointer), event.events);
     case Tag::listener: return accept_batch(*static_cast<ListenSocket*>(pointer));
+    case Tag::parked: return on_parked_event(*static_cast<Parked*>(pointer));
     case Tag::doorbell: {
       std::uint64_t rings = 0;
       [[maybe_unused]] const auto n = read(doorbell_, &rings, sizeof rings);
@@ -115,7 +113,7 @@ void Worker::dispatch(const epoll_event& event) {
 
 void Worker::on_client_event(Session& s, std::uint32_t events) {
   if (s.phase == Phase::closed) return;   // it ended earlier in this batch
-  if ((events & EPOLLRDHUP) && !(events & EPOLLPRI)) s.set(flag::fin_seen_up);
+  if (is_last_call(events)) s.set(flag::fin_seen_up);
   switch (s.phase) {
     case Phase::detecting: return read_first(s);
     case Phase::waiting:
@@ -142,7 +140,7 @@ void Worker::on_module_event(Session& s, std::uint32_t events) {
     on_connected(s);
     if (s.phase != Phase::relaying && s.phase != Phase::greeting) return;
   }
-  if ((events & EPOLLRDHUP) && !(events & EPOLLPRI)) s.set(flag::fin_seen_down);
+  if (is_last_call(events)) s.set(flag::fin_seen_down);
   if (s.phase == Phase::greeting) {
     if (events & (EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLRDHUP)) on_greeting(s);
     return;
@@ -157,6 +155,7 @@ void Worker::on_module_event(Session& s, std::uint32_t events) {
 
 void Worker::on_timer(TimerLink& link) {
   if (&link == &resume_timer_) return resume_accepting();
+  if (&link == &parked_timer_) return expire_parked();
   if (&link == &flush_timer_) return;   // housekeeping flushes the access log
   if (&link == &retire_timer_) {
     for (auto& socket : sockets_)
@@ -201,6 +200,7 @@ void Worker::housekeeping() {
     register_soon_.clear();
   }
   pool_.recycle();
+  parked_resting_.clear();
   if (accepting_paused_ && spare_.size() < spare_descriptors) resume_accepting();
   if (access_.enabled()) {
     access_.flush_if_due(now_);
@@ -223,21 +223,22 @@ void Worker::publish_load() {
   averaged_at_ = tick_;
 }
 
-void Worker::register_client(Session& s, bool writable) {
-  if (s.has(flag::client_registered)) return;
+void Worker::watch(int descriptor, void* who, Tag tag, int operation, bool writable) {
   epoll_event event{};
   event.events = edge_events | (writable ? EPOLLOUT : 0u);
-  event.data.ptr = tagged(&s, Tag::client);
-  epoll_ctl(epoll_, EPOLL_CTL_ADD, s.client, &event);
+  event.data.u64 = reinterpret_cast<std::uintptr_t>(who) | static_cast<std::uintptr_t>(tag);
+  epoll_ctl(epoll_, operation, descriptor, &event);
+}
+
+void Worker::register_client(Session& s, bool writable) {
+  if (s.has(flag::client_registered)) return;
+  watch(s.client, &s, Tag::client, EPOLL_CTL_ADD, writable);
   s.set(flag::client_registered);
   if (writable) s.set(flag::client_writable_wanted);
 }
 
 void Worker::register_module(Session& s, bool writable) {
-  epoll_event event{};
-  event.events = edge_events | (writable ? EPOLLOUT : 0u);
-  event.data.ptr = tagged(&s, Tag::module);
-  epoll_ctl(epoll_, EPOLL_CTL_ADD, s.module, &event);
+  watch(s.module, &s, Tag::module, EPOLL_CTL_ADD, writable);
   if (writable) s.set(flag::module_writable_wanted);
 }
 
@@ -246,10 +247,7 @@ void Worker::want_writable(Session& s, Flow flow) {
   const auto wanted = flow == Flow::up ? flag::module_writable_wanted : flag::client_writable_wanted;
   if (s.has(wanted)) return;
   if (flow == Flow::down && !s.has(flag::client_registered)) return register_client(s, true);
-  epoll_event event{};
-  event.events = edge_events | EPOLLOUT;
-  event.data.ptr = flow == Flow::up ? tagged(&s, Tag::module) : tagged(&s, Tag::client);
-  epoll_ctl(epoll_, EPOLL_CTL_MOD, s.receiver(flow), &event);
+  watch(s.receiver(flow), &s, flow == Flow::up ? Tag::module : Tag::client, EPOLL_CTL_MOD, true);
   s.set(wanted);
 }
 
@@ -305,7 +303,7 @@ void Worker::add_listener(int descriptor, std::uint8_t listener, bool shared) {
   socket->shared = shared;
   epoll_event event{};
   event.events = EPOLLIN | (shared ? EPOLLEXCLUSIVE : 0u);
-  event.data.ptr = tagged(socket.get(), Tag::listener);
+  event.data.u64 = reinterpret_cast<std::uintptr_t>(socket.get()) | static_cast<std::uintptr_t>(Tag::listener);
   epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event);
   sockets_.push_back(std::move(socket));
 }
@@ -322,6 +320,7 @@ void Worker::retire_listener(std::uint8_t listener) {
 void Worker::stop() {
   stopping_ = true;
   pool_.for_each_open([this](Session& s) { finish(s, End::shut_down); });
+  while (!parked_.empty()) drop_parked(*parked_.back());
   pool_.recycle();
   counters_.open.store(0, std::memory_order_relaxed);
 }

@@ -6,7 +6,7 @@
 // it, costs an extra epoll_wait and epoll_ctl per batch; measured at 64 against 60 us of CPU a connection.)
 //
 // The parts: intake.cpp (accept, first bytes, detection), dial.cpp (route, limits, pick, connect, greeting), pump.cpp (relay),
-// finish.cpp (the end of a session), worker.cpp (loop, timers, plans, draining).
+// parked.cpp (greeted connections kept for the next client), finish.cpp (the end of a session), worker.cpp (loop, timers, plans, draining).
 #pragma once
 
 #include <atomic>
@@ -21,6 +21,7 @@
 #include "libnlb/relay/pipe_pool.hpp"
 #include "libnlb/relay/plan.hpp"
 #include "libnlb/relay/session_pool.hpp"
+#include "libnlb/relay/shared.hpp"
 #include "libnlb/relay/socket.hpp"
 
 struct epoll_event;
@@ -34,6 +35,7 @@ struct WorkerSetup {
   std::uint32_t pipes_max = 128;
   std::uint64_t seed = 0;
   daemon::AccessLog* access_log = nullptr;
+  Shared* shared = nullptr;             // of all workers; outlives them
 };
 
 class Worker {
@@ -64,7 +66,14 @@ class Worker {
     bool shared = false, paused = false;
     Tick close_at_ms = 0;                       // retiring: when to close; 0: not retiring
   };
+  struct alignas(8) Parked {                    // a connection to a server that speaks first, without a client
+    int descriptor = -1;
+    route::Slot slot;
+    Tick until_ms = 0;
+    std::vector<std::uint8_t> greeting;         // as much of it as has come
+  };
   enum class Step : std::uint8_t { open, ended };   // does the session still exist?
+  enum class Tag : std::uintptr_t { client, module, listener, doorbell, parked };   // what an event's pointer points at: its low bits
 
   // worker.cpp
   void loop();
@@ -76,6 +85,7 @@ class Worker {
   void housekeeping();
   void publish_load();
   void read_clock();
+  void watch(int descriptor, void* who, Tag tag, int operation, bool writable = false);
   void register_client(Session& s, bool writable = false);
   void register_module(Session& s, bool writable);
   void want_writable(Session& s, Flow flow);    // the receiver of `flow` is to tell when it takes bytes again
@@ -109,10 +119,20 @@ class Worker {
   void on_connected(Session& s);
   void connected(Session& s);
   void on_greeting(Session& s);
+  void pass_greeting(Session& s);
   void on_early_client_bytes(Session& s);
   void leave_module(Session& s);
   int open_module_socket(const route::ModuleState& module, bool delay_ack);
   std::string proxy_header_for(const Session& s) const;
+
+  route::Slot slot_of_cancelled(const Session& s, Bytes bytes) const;
+
+  // parked.cpp
+  bool park(Session& s);
+  bool adopt_parked(Session& s);
+  void on_parked_event(Parked& parked);
+  void drop_parked(Parked& parked);
+  void expire_parked();
 
   // pump.cpp
   Step pump(Session& s, Flow flow);
@@ -123,6 +143,7 @@ class Worker {
   Step source_failed(Session& s, Flow flow);
   Step finish_if_done(Session& s);
   Step first_answer(Session& s, Bytes bytes);
+  void learn_key(Session& s, Bytes bytes);
   void hold(Session& s, Flow flow, Bytes bytes);
   void pump_later(Session& s);
   void run_ready();
@@ -156,7 +177,8 @@ class Worker {
   std::shared_ptr<const Plan> plan_;
   SessionPool pool_;
   TimerWheel wheel_{0};
-  TimerLink resume_timer_, retire_timer_, flush_timer_;
+  TimerLink resume_timer_, retire_timer_, flush_timer_, parked_timer_;
+  std::vector<std::unique_ptr<Parked>> parked_, parked_resting_;
   PipePool pipes_;
   std::vector<std::unique_ptr<ListenSocket>> sockets_;
   std::vector<Session*> ready_;

@@ -68,8 +68,9 @@ Result<cli::ExitCode> serve(const ServeOptions& options) {
     if (auto listening = has_listener(*fresh); !listening) return listening;
     return engine.reload(fresh->config);
   };
-  hooks.drain_timeout = drain_timeout(file->config);
-  hooks.drain = [&](MonoTime) { engine.drain(hooks.drain_timeout, [&] { daemon.finish(); }); };
+  const auto timeout = drain_timeout(file->config);
+  hooks.drain_timeout = timeout + 1s;   // sessions end by their own deadline first
+  hooks.drain = [&](MonoTime) { engine.drain(timeout, [&] { daemon.finish(); }); };
   hooks.stop = [&] { forwarder->reset(); };
   hooks.reopen_logs = [&] {
     if (access_log) access_log->reopen();
