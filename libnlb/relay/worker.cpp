@@ -26,6 +26,9 @@ constexpr Tick handshake_grace_ms = 150;   // for handshakes under way when a li
 // A FIN has come, and nothing makes a read stop short of it: a reset also raises RDHUP (its error is read later), and urgent data cuts reads.
 constexpr bool is_last_call(std::uint32_t events) { return (events & (EPOLLRDHUP | EPOLLPRI | EPOLLERR)) == EPOLLRDHUP; }
 
+// Behind a short read something may still stand that no new edge will tell of: an error, or bytes after an urgent mark.
+constexpr bool hides_more(std::uint32_t events) { return (events & (EPOLLPRI | EPOLLERR)) != 0; }
+
 void pin_to(int cpu) {
   if (cpu < 0) return;
   cpu_set_t set;
@@ -129,7 +132,8 @@ void Worker::on_client_event(Session& s, std::uint32_t events) {
   }
   if ((events & EPOLLERR) && s.has(flag::stalled_up | flag::paused_up | flag::ended_up)) return finish(s, End::client_reset);
   if ((events & EPOLLOUT) && flush(s, Flow::down) == Step::ended) return;
-  if (events & ~std::uint32_t{EPOLLOUT}) pump(s, Flow::up);
+  if (!(events & ~std::uint32_t{EPOLLOUT})) return;
+  if (pump(s, Flow::up) == Step::open && hides_more(events)) pump_later(s);
 }
 
 void Worker::on_module_event(Session& s, std::uint32_t events) {
@@ -150,7 +154,8 @@ void Worker::on_module_event(Session& s, std::uint32_t events) {
     return;
   }
   if ((events & EPOLLOUT) && flush(s, Flow::up) == Step::ended) return;
-  if (events & ~std::uint32_t{EPOLLOUT}) pump(s, Flow::down);
+  if (!(events & ~std::uint32_t{EPOLLOUT})) return;
+  if (pump(s, Flow::down) == Step::open && hides_more(events)) pump_later(s);
 }
 
 void Worker::on_timer(TimerLink& link) {

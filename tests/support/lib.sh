@@ -237,8 +237,9 @@ fresh_data() {   # fresh_data ARCHIVE FOLDER COMMAND...: FOLDER filled from the 
 as_postgres_user() {   # PostgreSQL refuses to run as root
   if [ "$(id -u)" = 0 ]; then setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; else "$@"; fi
 }
+POSTGRES_COUNT=0
 start_postgres() {   # POSTGRES_PORT, POSTGRES_PID; user tester, database postgres; with TLS
-  local bin folder=$TEMP/postgres owner=
+  local bin folder=$TEMP/postgres$((++POSTGRES_COUNT)) owner=
   bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -1)
   [ "$(id -u)" != 0 ] || owner="-o nobody -g nogroup"
   make_certificate
