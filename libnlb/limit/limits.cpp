@@ -121,8 +121,9 @@ struct LimitSet::Parts {
   void make_holds();
   void make_byte_rates(const std::vector<Rule>& rules);
 
-  bool admit_client(const Class& of, const Subject& subject, MonoTime now, Admission& answer) const;
-  bool admit_shared(const Class& of, MonoTime now, Admission& answer) const;
+  // The meter of the rule that denied, or none.
+  Meter* admit_client(const Class& of, const Subject& subject, MonoTime now, Admission& answer) const;
+  Meter* admit_shared(const Class& of, MonoTime now, Admission& answer) const;
   void undo_client(const Class& of, const Subject& subject, MonoTime now, const Ticket& ticket) const;
 };
 
@@ -234,17 +235,17 @@ void LimitSet::Parts::make_byte_rates(const std::vector<Rule>& rules) {
         if (row.meter == meter && rules[row.rule].bytes_per_second > 0) byte_rates[i].push_back({meter, byte_rate(rules[row.rule])});
 }
 
-Admission LimitSet::admit(const Subject& subject, MonoTime now) const {
+Admission LimitSet::admit(const Subject& subject, MonoTime now, bool again) const {
   Admission answer;
   const Class& of = parts_->class_of(subject);
-  if (!of.clients.empty() && !parts_->admit_client(of, subject, now, answer)) {
-    answer.action = rules_[answer.rule].action;
-    return answer;
-  }
-  if (!parts_->admit_shared(of, now, answer)) {
+  Meter* denied = of.clients.empty() ? nullptr : parts_->admit_client(of, subject, now, answer);
+  if (denied == nullptr && (denied = parts_->admit_shared(of, now, answer)) != nullptr) {
     if (!of.clients.empty()) parts_->undo_client(of, subject, now, answer.ticket);
     answer.ticket = {};
+  }
+  if (denied != nullptr) {
     answer.action = rules_[answer.rule].action;
+    if (!again) count_denied(*denied, answer.reason);
     return answer;
   }
   for (const Check& check : of.clients) check.meter->allowed.fetch_add(1, std::memory_order_relaxed);
@@ -253,7 +254,8 @@ Admission LimitSet::admit(const Subject& subject, MonoTime now) const {
   return answer;
 }
 
-bool LimitSet::Parts::admit_client(const Class& of, const Subject& subject, MonoTime now, Admission& answer) const {
+Meter* LimitSet::Parts::admit_client(const Class& of, const Subject& subject, MonoTime now, Admission& answer) const {
+  Meter* denied = nullptr;
   const bool tracked = clients->with_client(counted_as(subject.client), now, [&](ClientEntry& entry, std::uint32_t number) {
     for (std::size_t i = 0; i < of.clients.size(); ++i) {
       const Check& check = of.clients[i];
@@ -263,7 +265,7 @@ bool LimitSet::Parts::admit_client(const Class& of, const Subject& subject, Mono
       answer.rule = check.rule;
       if (answer.reason == Reason::rate) answer.retry_after = check.sessions.retry_after(entry.slots[check.place].sessions, now);
       while (i-- > 0) give_back(of.clients[i], entry.slots[of.clients[i].place]);
-      count_denied(*check.meter, answer.reason);
+      denied = check.meter.get();
       return;
     }
     for (const Check& check : of.clients) answer.ticket.client_rules |= std::uint32_t{check.held} << check.place;
@@ -271,13 +273,13 @@ bool LimitSet::Parts::admit_client(const Class& of, const Subject& subject, Mono
     answer.ticket.client = number + 1;
     ++entry.references;
   });
-  if (!tracked || !answer.allowed) return answer.allowed;
+  if (!tracked || denied != nullptr) return denied;
   for (const Check& check : of.clients)
     if (check.held) ledger->client_open[check.place].fetch_add(1, std::memory_order_relaxed);
-  return true;
+  return nullptr;
 }
 
-bool LimitSet::Parts::admit_shared(const Class& of, MonoTime now, Admission& answer) const {
+Meter* LimitSet::Parts::admit_shared(const Class& of, MonoTime now, Admission& answer) const {
   for (std::size_t i = 0; i < of.shared.size(); ++i) {
     const Check& check = of.shared[i];
     answer.reason = ask(check, now);
@@ -286,10 +288,9 @@ bool LimitSet::Parts::admit_shared(const Class& of, MonoTime now, Admission& ans
     answer.rule = check.rule;
     if (answer.reason == Reason::rate) answer.retry_after = check.sessions.retry_after(check.meter->sessions, now);
     while (i-- > 0) give_back(of.shared[i], *of.shared[i].meter);
-    count_denied(*check.meter, answer.reason);
-    return false;
+    return check.meter.get();
   }
-  return true;
+  return nullptr;
 }
 
 void LimitSet::Parts::undo_client(const Class& of, const Subject& subject, MonoTime now, const Ticket& ticket) const {

@@ -103,8 +103,8 @@ class LimitSet {
   LimitSet(const LimitSet&) = delete;
   LimitSet& operator=(const LimitSet&) = delete;
 
-  // Any thread; no allocation.
-  Admission admit(const Subject& subject, MonoTime now) const;
+  // Any thread; no allocation. `again`: a session that waits asks once more; its denial was counted the first time.
+  Admission admit(const Subject& subject, MonoTime now, bool again = false) const;
   void release(Ticket ticket) const;
   // Accounts bytes of either direction; answers how long to pause reading (mostly zero). One branch when no rule
   // limits bytes.

@@ -19,7 +19,6 @@ namespace {
 
 constexpr Duration full_retry = 10ms;        // how often a queued session asks for a free slot
 constexpr Tick greeting_ms = 10000;          // MySQL's connect_timeout
-constexpr std::uint32_t no_bound = 0xffffffff;
 
 Duration since(std::uint64_t accepted_ns, MonoTime now) { return now - MonoTime(Duration(static_cast<std::int64_t>(accepted_ns))); }
 
@@ -66,13 +65,13 @@ void Worker::place(Session& s, Bytes bytes) {
   const auto* service = service_of(s).route;
   if (service == nullptr) return finish(s, End::no_module);
   if (s.phase != Phase::queued) {
-    const auto admission = plan_->limits->admit({s.protocol, service->hash, s.client_ip}, now_);
+    const auto admission = plan_->limits->admit({s.protocol, service->hash, s.client_ip}, now_, s.phase == Phase::waiting);
     if (!admission) {
       if (admission.action == limit::Action::refuse) return finish(s, End::limited);
       const auto& rule = plan_->limits->rules()[admission.rule];
       const bool delay = admission.action == limit::Action::delay;
       return wait_for_place(s, bytes, {Phase::waiting, std::max(admission.retry_after, full_retry), delay ? Duration::max() : rule.queue.timeout,
-                                       delay ? no_bound : rule.queue.sessions_max, End::limited});
+                                       rule.queue.sessions_max, End::limited});
     }
     s.ticket = admission.ticket;
   }

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <chrono>
+#include <set>
 
 #include "libnlb/metrics/exposition.hpp"
 #include "libnlb/relay/observe.hpp"
@@ -128,7 +129,11 @@ std::string metrics_text(Forwarder& forwarder, const daemon::AccessLog* access_l
   add_process(out, forwarder);
   const auto listeners = forwarder.listeners();
   for (std::size_t i = 0; i < forwarder.workers().size(); ++i) add_worker(out, *forwarder.workers()[i], i, listeners);
-  for (const auto& module : forwarder.roster().modules()) add_module(out, *module, now);
+  std::set<const route::ModuleState*> current;
+  for (const auto& service : forwarder.plan().table->services())
+    for (const auto& module : service.modules) current.insert(module.get());
+  for (const auto& module : forwarder.roster().modules())   // which keeps what has left the table a little longer, for the workers
+    if (current.contains(module.get()) || module->active.load() > 0) add_module(out, *module, now);
   for (const auto& service : forwarder.plan().table->services()) {
     out.add(m::panic_picks, {service.name}, service.state->panics.load());
     out.add(m::version_fallbacks, {service.name}, service.state->version_fallbacks.load());

@@ -8,6 +8,7 @@ Clients (each prints what it learned, exit code 1 with a reason when it did not 
   download PORT MIB               asks `stream` for MIB of data, prints their SHA-256 and length
   many PORT COUNT                 COUNT Redis sessions open at the same time; each PINGs twice
   hold PORT COUNT                 COUNT Redis sessions that PING until stdin ends; prints "held" when all are up, then the rounds
+  burst PORT COUNT HEX            COUNT sessions at the same moment that send HEX; prints how many were answered and how many reset
   load PORT UNTIL_FILE [keep]     HTTP GETs in a loop until the file exists; prints the number done; with keep on one connection
   reset PORT                      sends a Redis command, waits for the first answer, then resets
 Servers (print their port on the first line when PORT is 0):
@@ -164,6 +165,22 @@ def hold(port, count):
     print("rounds", rounds)
 
 
+def burst(port, count, text):
+    """All at once, or nearly: nothing between two connects but the connects. Each has ten seconds to be answered or refused."""
+    socks, answered, refused = [connect(port, 10) for _ in range(int(count))], 0, 0
+    for sock in socks:
+        try:
+            sock.sendall(bytes.fromhex(text))
+        except OSError:
+            pass   # refused already; recv says so
+    for sock in socks:
+        try:
+            answered += 1 if sock.recv(4096) else 0
+        except ConnectionResetError:
+            refused += 1
+    print(answered, refused)
+
+
 def load(port, until, keep=""):
     done, sock = 0, None
     request = b"GET / HTTP/1.1\r\nHost: x\r\n%s\r\n" % (b"" if keep else b"Connection: close\r\n")
@@ -246,7 +263,7 @@ def pong(name):
     return handler
 
 
-VERBS = {"drip": drip, "send": send, "half-close": half_close, "download": download, "many": many, "hold": hold, "load": load,
+VERBS = {"drip": drip, "send": send, "half-close": half_close, "download": download, "many": many, "burst": burst, "hold": hold, "load": load,
          "reset": reset_client, "sum": lambda port: serve(port, sum_handler), "stream": lambda port: serve(port, stream_handler),
          "resetter": lambda port, path: serve(port, resetter(path)), "silent": lambda port: serve(port, silent_handler),
          "pong": lambda port, name: serve(port, pong(name))}

@@ -130,6 +130,18 @@ TEST_CASE("one client's excess costs the others nothing") {
   CHECK(others == 8);
 }
 
+TEST_CASE("a session that waits and asks again is counted as denied once") {
+  const auto set = make({rule("per-client", Per::client, 1, 1), rule("shared", Per::protocol, 1, 2)});
+  const auto who = subject(Protocol::http, "web");
+  CHECK(set->admit(who, now).allowed);
+  CHECK_FALSE(set->admit(who, now).allowed);
+  for (int i = 0; i < 5; ++i) CHECK_FALSE(set->admit(who, now, true).allowed);
+  CHECK(stats_of(*set, "per-client", "client").denied_rate == 1);
+  CHECK(stats_of(*set, "shared", "http").denied_rate == 0);
+  CHECK(set->admit(who, now + 1s, true).allowed);
+  CHECK(stats_of(*set, "per-client", "client").allowed == 2);
+}
+
 TEST_CASE("a denial says what to do and how long to wait") {
   auto r = rule("r", Per::protocol, 2, 1);
   r.action = Action::delay;
