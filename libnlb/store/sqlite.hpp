@@ -16,6 +16,7 @@ namespace nlb::store {
 
 // Makes the folder (0750) when it is missing. unavailable: another process has it (its pid is named), or the disk refuses;
 // bad_input: damaged, not ours, or of a newer version.
-Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& path, Clock clock = steady_now);
+// `injected` is for tests: with it, watches never wait.
+Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& path, Clock injected = {});
 
 }  // namespace nlb::store
