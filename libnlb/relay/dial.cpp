@@ -212,7 +212,7 @@ void Worker::note_failure(Session& s, int error) {
 void Worker::leave_module(Session& s) {
   if (s.module >= 0) close(s.module);
   s.module = -1;
-  s.unset(flag::module_writable_wanted | flag::fin_seen_down);
+  s.unset(flag::module_writable_wanted | flag::fin_seen_down | flag::nodelay_set);
   if (s.held != nullptr) s.held->proxy_header.clear();
   s.slot.release();
 }

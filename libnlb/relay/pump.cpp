@@ -71,6 +71,7 @@ Worker::Step Worker::copy_once(Session& s, Flow flow, bool& drained) {
   drained = bytes.size() < buffer_bytes;
   const bool last = drained && s.has(flag::of(flag::fin_seen_up, flow));
   const bool closing = last && flow == Flow::down && (s.has(flag::ended_up) || !service_of(s).half_close_full);
+  if (flow == Flow::up) send_without_delay(s);
   // The last bytes before a close wait for it, so that data and FIN share a segment.
   const auto sent = send(s.receiver(flow), bytes.data(), bytes.size(), MSG_NOSIGNAL | (closing ? MSG_MORE : 0));
   if (sent < 0 && errno != EAGAIN) {
@@ -139,6 +140,7 @@ Worker::Step Worker::flush(Session& s, Flow flow) {
   if (held == nullptr) return Step::open;
   auto& remainder = held->remainder[index(flow)];
   auto& pipe = held->pipe[index(flow)];
+  if (flow == Flow::up && !remainder.empty()) send_without_delay(s);
   while (!remainder.empty() || pipe.filled > 0) {
     const auto sent = !remainder.empty()
         ? send(s.receiver(flow), remainder.view().data(), remainder.size(), MSG_NOSIGNAL)
@@ -162,6 +164,14 @@ Worker::Step Worker::flush(Session& s, Flow flow) {
   release_held(s);
   if (s.has(flag::of(flag::ended_up, flow))) return source_ended(s, flow);
   return was_stalled ? pump(s, flow) : Step::open;
+}
+
+// A first send never waits (RFC 9293 section 3.7.4: nothing is unacknowledged); from the second one on Nagle's algorithm would hold small
+// ones back, up to 40 ms where the module delays its acknowledgements. Sessions with a single send are spared the system call.
+void Worker::send_without_delay(Session& s) {
+  if (s.has(flag::nodelay_set)) return;
+  set_no_delay(s.module);
+  s.set(flag::nodelay_set);
 }
 
 void Worker::hold(Session& s, Flow flow, Bytes bytes) {

@@ -145,6 +145,7 @@ class Worker {
   Step first_answer(Session& s, Bytes bytes);
   void learn_key(Session& s, Bytes bytes);
   void hold(Session& s, Flow flow, Bytes bytes);
+  void send_without_delay(Session& s);
   void pump_later(Session& s);
   void run_ready();
 

@@ -10,6 +10,7 @@ Clients (each prints what it learned, exit code 1 with a reason when it did not 
   hold PORT COUNT                 COUNT Redis sessions that PING until stdin ends; prints "held" when all are up, then the rounds
   burst PORT COUNT HEX            COUNT sessions at the same moment that send HEX; prints how many were answered and how many reset
   load PORT UNTIL_FILE [keep]     HTTP GETs in a loop until the file exists; prints the number done; with keep on one connection
+  pieces PORT ROUNDS              one session sends each Redis command in three small writes; prints the median round's milliseconds
   reset PORT                      sends a Redis command, waits for the first answer, then resets
 Servers (print their port on the first line when PORT is 0):
   sum PORT                        reads to the end of input, answers SHA-256 and length of all it got, closes
@@ -199,6 +200,19 @@ def load(port, until, keep=""):
     print(done)
 
 
+def pieces(port, rounds):
+    sock, took = connect(port), []
+    for _ in range(int(rounds)):
+        start = time.monotonic()
+        for piece in (b"*2\r\n$4\r\nECHO\r\n", b"$5\r\nhel", b"lo\r\n"):
+            sock.sendall(piece)
+            time.sleep(0.002)   # lets the relay see each write by itself
+        if read_exactly(sock, 11) != b"$5\r\nhello\r\n":
+            sys.exit("another answer than the one asked for")
+        took.append(time.monotonic() - start)
+    print("%.1f" % (sorted(took)[len(took) // 2] * 1000))
+
+
 def reset_client(port):
     sock = connect(port)
     sock.sendall(PING)
@@ -263,7 +277,8 @@ def pong(name):
     return handler
 
 
-VERBS = {"drip": drip, "send": send, "half-close": half_close, "download": download, "many": many, "burst": burst, "hold": hold, "load": load,
+VERBS = {"drip": drip, "send": send, "half-close": half_close, "download": download, "many": many, "burst": burst,
+         "hold": hold, "load": load, "pieces": pieces,
          "reset": reset_client, "sum": lambda port: serve(port, sum_handler), "stream": lambda port: serve(port, stream_handler),
          "resetter": lambda port, path: serve(port, resetter(path)), "silent": lambda port: serve(port, silent_handler),
          "pong": lambda port, name: serve(port, pong(name))}
