@@ -131,12 +131,11 @@ void Worker::dial(Session& s, Bytes bytes) {
 
 int Worker::open_module_socket(const route::ModuleState& module, bool delay_ack) {
   const auto address = to_socket_address(module.identity.endpoint);
-  const char* congestion = plan_->relay.congestion.empty() ? nullptr : plan_->relay.congestion.c_str();
-  int descriptor = start_connect(address, delay_ack, congestion);
+  int descriptor = start_connect(address, delay_ack, plan_->relay.congestion);
   if ((descriptor == -EMFILE || descriptor == -ENFILE) && !spare_.empty()) {   // what the spare ones are for
     close(spare_.back());
     spare_.pop_back();
-    descriptor = start_connect(address, delay_ack, congestion);
+    descriptor = start_connect(address, delay_ack, plan_->relay.congestion);
     counters_.descriptors_exhausted.add();
     pause_accepting();
   }

@@ -135,12 +135,16 @@ void stop_handshakes(int listener) {
   setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
 }
 
-int start_connect(const SocketAddress& to, bool delay_ack, const char* congestion) {
+void set_congestion(int descriptor, const std::string& name) {
+  if (!name.empty()) setsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, name.data(), static_cast<socklen_t>(name.size()));
+}
+
+int start_connect(const SocketAddress& to, bool delay_ack, const std::string& congestion) {
   const int descriptor = socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return -errno;
   if (to.family() != AF_UNIX) {
     if (delay_ack) set_flag(descriptor, IPPROTO_TCP, TCP_DEFER_ACCEPT);
-    if (congestion != nullptr) setsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, congestion, static_cast<socklen_t>(std::strlen(congestion)));
+    set_congestion(descriptor, congestion);
   }
   if (connect(descriptor, reinterpret_cast<const sockaddr*>(&to.storage), to.length) == 0 || errno == EINPROGRESS) return descriptor;
   const int error = errno;

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <string>
 
 #include "libnlb/core/address.hpp"
 #include "libnlb/core/result.hpp"
@@ -33,7 +34,10 @@ void stop_handshakes(int listener);
 
 // Starts a non-blocking connect. `delay_ack`: hold back the handshake's last acknowledgement so that it rides on the first data
 // (TCP_DEFER_ACCEPT on the connecting side); only when data follows at once. Returns the descriptor, or -errno.
-int start_connect(const SocketAddress& to, bool delay_ack, const char* congestion = nullptr);
+int start_connect(const SocketAddress& to, bool delay_ack, const std::string& congestion = {});
+
+// Congestion control by name; a listener's sessions inherit it. An empty or unknown name changes nothing.
+void set_congestion(int descriptor, const std::string& name);
 
 int pending_error(int descriptor);       // SO_ERROR
 void set_no_delay(int descriptor);
