@@ -201,8 +201,7 @@ std::string Worker::proxy_header_for(const Session& s) const {
 // Gives the module up: it is passed over for this session, and the failure counts against it.
 void Worker::note_failure(Session& s, int error) {
   const bool ours = error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM || error == EADDRNOTAVAIL;
-  if (const auto* service = service_of(s).route; service != nullptr && !ours)
-    route::report(*service, *s.slot, route::Outcome::connect_failed, now_, setup_.index);
+  if (!ours) report(s, route::Outcome::connect_failed);
   Held& held = held_of(s);
   if (held.tried_count < dials_max) held.tried_modules[held.tried_count++] = s.slot.module();
   leave_module(s);
@@ -244,7 +243,7 @@ void Worker::connected(Session& s) {
   auto& cell = cell_of(s);
   cell.routed.add();
   cell.connect_time.record(took);
-  route::report(*service_of(s).route, *s.slot, route::Outcome::connected, now_, setup_.index);
+  report(s, route::Outcome::connected);
   if (s.has(flag::silent_client)) {
     enter(s, Phase::greeting);
     set_deadline(s, greeting_ms);

@@ -72,6 +72,7 @@ void Worker::account(Session& s, End end) {
     cell.ended.add();
     cell.bytes_up.add(s.bytes[0]);
     cell.bytes_down.add(s.bytes[1]);
+    cell.answer_bytes.record(std::chrono::microseconds(s.bytes[1]));
     cell.session_time.record(now_ - MonoTime(Duration(static_cast<std::int64_t>(s.accepted_ns))));
   }
   if (!access_.enabled()) return;

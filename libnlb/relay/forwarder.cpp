@@ -74,7 +74,28 @@ Result<> Forwarder::reload(const config::Config& config) {
   return swapped;
 }
 
+std::uint64_t Forwarder::plan_in_force() const {
+  std::uint64_t oldest = plan_->generation;
+  for (const auto& worker : workers_) oldest = std::min(oldest, worker->plan_in_force());
+  return oldest;
+}
+
+std::vector<Failure> Forwarder::take_failures() {
+  std::vector<Failure> all;
+  for (auto& worker : workers_) {
+    auto some = worker->take_failures();
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
+
 Result<> Forwarder::set_remote(Remote remote) {
+  std::erase_if(remote.modules, [](registry::Module& module) {
+    auto resolved = resolve(module.data);
+    if (resolved) module.data = *resolved;
+    else daemon::log::warning(resolved.error().text, {{"module", module.name}});
+    return !resolved;
+  });
   std::swap(remote_, remote);
   auto plan = build_plan();
   if (!plan) {
@@ -169,7 +190,8 @@ Result<std::shared_ptr<const Plan>> Forwarder::build_plan() {
   const auto now = std::chrono::steady_clock::now();
   auto plan = std::make_shared<Plan>();
   auto input = to_table_input(config_);
-  input.generation = ++generation_;
+  input.generation = plan->generation = ++generation_;
+  plan->version_ends = remote_.version_ends;
   input.modules.insert(input.modules.end(), remote_.modules.begin(), remote_.modules.end());
   input.splits = remote_.splits;
   for (const auto& listening : listening_) {

@@ -29,6 +29,7 @@ struct ForwarderOptions {
 struct Remote {
   std::vector<registry::Module> modules;
   std::vector<route::Split> splits;
+  std::vector<VersionEnd> version_ends;
 };
 
 struct ListenerStatus { std::string name, address; bool live = true; };
@@ -42,6 +43,8 @@ class Forwarder {
   // Swaps to the new configuration, or keeps the old one whole and says why. No session is dropped.
   Result<> reload(const config::Config& config);
   Result<> set_remote(Remote remote);
+  std::uint64_t plan_in_force() const;     // the generation that every worker follows
+  std::vector<Failure> take_failures();    // of all workers, since the last call
 
   // No new connections; `done` is called when the last session has ended. Sessions that last longer end at timeout + up to jitter.
   void drain(Duration timeout, std::function<void()> done);

@@ -50,7 +50,7 @@ void add_listener(m::Snapshot& out, const std::string& name, const ListenerCount
 }
 
 // The ends that mean "reached no module" are routing errors.
-constexpr bool is_routing_error(End end) { return end >= End::detect_timeout; }
+constexpr bool is_routing_error(End end) { return end >= End::detect_timeout && end != End::version_ended; }
 
 void add_worker(m::Snapshot& out, const Worker& worker, std::size_t index, const std::vector<ListenerStatus>& listeners) {
   const auto& c = worker.counters();
@@ -123,9 +123,8 @@ void add_limits(m::Snapshot& out, const limit::LimitSet& limits, MonoTime now) {
 
 }  // namespace
 
-std::string metrics_text(Forwarder& forwarder, const daemon::AccessLog* access_log) {
+void add_metrics(m::Snapshot& out, Forwarder& forwarder, const daemon::AccessLog* access_log) {
   const auto now = std::chrono::steady_clock::now();
-  m::Snapshot out;
   add_process(out, forwarder);
   const auto listeners = forwarder.listeners();
   for (std::size_t i = 0; i < forwarder.workers().size(); ++i) add_worker(out, *forwarder.workers()[i], i, listeners);
@@ -145,7 +144,6 @@ std::string metrics_text(Forwarder& forwarder, const daemon::AccessLog* access_l
     out.add(m::access_log_lost, {"dropped"}, counters.lines_dropped);
     out.add(m::access_log_lost, {"failed"}, counters.lines_lost);
   }
-  return m::exposition(out);
 }
 
 }  // namespace nlb::relay

@@ -4,12 +4,13 @@
 
 #include <string>
 
+#include "libnlb/metrics/exposition.hpp"
 #include "libnlb/relay/forwarder.hpp"
 
 namespace nlb::relay {
 
-std::string metrics_text(Forwarder& forwarder, const daemon::AccessLog* access_log);
-std::string status_json(Forwarder& forwarder);
+void add_metrics(metrics::Snapshot& out, Forwarder& forwarder, const daemon::AccessLog* access_log);
+std::string status_json(Forwarder& forwarder, const std::string& bus_json);   // `bus_json`: what the tool knows of the bus, an object
 
 // What limits how many sessions this machine can hold, and what to change: a line each.
 std::string system_advice(const config::Config& config);

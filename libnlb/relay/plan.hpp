@@ -33,7 +33,16 @@ struct ServicePlan {
   bool half_close_full = false;
 };
 
+// What happens to sessions on a version that lost its share of a split.
+struct VersionEnd {
+  std::string service, version;
+  Duration deadline{};                 // closed after this
+  bool reset = false;                  // or at once, with a reset
+};
+
 struct Plan {
+  std::uint64_t generation = 0;        // counts plans of this process
+  std::vector<VersionEnd> version_ends;
   std::shared_ptr<const route::Table> table;
   std::shared_ptr<const limit::LimitSet> limits;
   std::vector<ListenerPlan> listeners;         // index: Session::listener

@@ -190,7 +190,7 @@ Worker::Step Worker::source_ended(Session& s, Flow flow) {
     return Step::open;
   }
   if (s.bytes[1] == 0 && s.bytes[0] > 0 && !s.has(flag::ended_up))
-    if (const auto* service = service_of(s).route) route::report(*service, *s.slot, route::Outcome::empty_answer, now_, setup_.index);
+    report(s, route::Outcome::empty_answer);
   if (service_of(s).half_close_full && !s.has(flag::ended_up)) {
     shutdown(s.client, SHUT_WR);
     register_client(s);
@@ -209,9 +209,15 @@ Worker::Step Worker::finish_if_done(Session& s) {
 
 Worker::Step Worker::source_failed(Session& s, Flow flow) {
   if (flow == Flow::down && s.bytes[1] == 0)
-    if (const auto* service = service_of(s).route) route::report(*service, *s.slot, route::Outcome::early_reset, now_, setup_.index);
+    report(s, route::Outcome::early_reset);
   finish(s, flow == Flow::up ? End::client_reset : End::module_reset);
   return Step::ended;
+}
+
+// What a session found out about its module: for ejection, for the module's counts, and for who judges versions.
+void Worker::report(Session& s, route::Outcome outcome) {
+  if (const auto* service = service_of(s).route) route::report(*service, *s.slot, outcome, now_, setup_.index);
+  if (route::is_bad(outcome)) failures_.add({s.slot.module(), s.client_ip, MonoTime(Duration(static_cast<std::int64_t>(s.accepted_ns)))});
 }
 
 void Worker::learn_key(Session& s, Bytes bytes) {
@@ -232,8 +238,11 @@ Worker::Step Worker::first_answer(Session& s, Bytes bytes) {
   s.first_byte_us = static_cast<std::uint32_t>(std::min<std::int64_t>(std::max<std::int64_t>(waited / 1us, 1), 0xffffffff));
   auto& cell = cell_of(s);
   cell.first_byte_time.record(waited);
-  if (inspect::judge_first_answer(s.protocol, bytes) == inspect::FirstAnswer::error) cell.protocol_errors.add();
-  if (const auto* service = service_of(s).route) route::report(*service, *s.slot, route::Outcome::ok, now_, setup_.index);
+  report(s, route::Outcome::ok);
+  if (inspect::judge_first_answer(s.protocol, bytes) == inspect::FirstAnswer::error) {
+    cell.protocol_errors.add();
+    failures_.add({s.slot.module(), s.client_ip, MonoTime(Duration(static_cast<std::int64_t>(s.accepted_ns)))});
+  }
   route::observe_latency(*s.slot, waited, now_);
   if (!s.has(flag::fin_seen_down)) register_client(s);
   return Step::open;

@@ -33,12 +33,12 @@ enum class Phase : std::uint8_t {
 enum class End : std::uint8_t {
   none, client_closed, module_closed, client_reset, module_reset, idle_timeout, drained, shut_down,
   detect_timeout, silent, unknown_protocol, bad_proxy_header, bad_greeting, no_route, no_module, connect_failed, limited, queue_timeout,
-  overloaded,
+  overloaded, version_ended,
 };
-inline constexpr std::array<std::string_view, 19> end_names = {
+inline constexpr std::array<std::string_view, 20> end_names = {
     "none", "client_closed", "module_closed", "client_reset", "module_reset", "idle_timeout", "drained", "shut_down",
     "detect_timeout", "silent", "unknown_protocol", "bad_proxy_header", "bad_greeting", "no_route", "no_module", "connect_failed",
-    "limited", "queue_timeout", "overloaded"};
+    "limited", "queue_timeout", "overloaded", "version_ended"};
 constexpr std::string_view to_string(End end) { return end_names[static_cast<std::size_t>(end)]; }
 
 // Flags come in pairs by Flow where they speak of a direction.

@@ -269,6 +269,8 @@ void Worker::set_plan(std::shared_ptr<const Plan> plan) {
   plan_ = std::move(plan);
   for (auto& socket : sockets_) set_congestion(socket->descriptor, plan_->relay.congestion);
   sweep_leaving();
+  end_versions();
+  plan_in_force_.store(plan_->generation, std::memory_order_release);
 }
 
 // Sessions on modules that are draining or gone get a last deadline, spread so that they don't all come back at once.
@@ -280,6 +282,20 @@ void Worker::sweep_leaving() {
     const Duration jitter = route ? route->options.drain_jitter : Duration{5s};
     const auto wait = timeout + Duration(static_cast<std::int64_t>(rng_.uniform() * static_cast<double>(jitter.count())));
     fix_deadline(s, tick_ + static_cast<Tick>(wait / 1ms));
+  });
+}
+
+// Sessions on a version that lost its share, as the deployer wishes.
+void Worker::end_versions() {
+  if (plan_->version_ends.empty()) return;
+  pool_.for_each_open([this](Session& s) {
+    if (s.phase != Phase::relaying) return;
+    const auto& identity = s.slot->identity;
+    for (const auto& gone : plan_->version_ends) {
+      if (gone.version != identity.version || gone.service != identity.service) continue;
+      if (gone.reset) return finish(s, End::version_ended);
+      if (!s.has(flag::deadline_fixed)) fix_deadline(s, tick_ + static_cast<Tick>(gone.deadline / 1ms));
+    }
   });
 }
 

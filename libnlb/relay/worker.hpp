@@ -18,10 +18,12 @@
 #include "libnlb/core/rng.hpp"
 #include "libnlb/daemon/access_log.hpp"
 #include "libnlb/relay/counters.hpp"
+#include "libnlb/relay/failures.hpp"
 #include "libnlb/relay/pipe_pool.hpp"
 #include "libnlb/relay/plan.hpp"
 #include "libnlb/relay/session_pool.hpp"
 #include "libnlb/relay/shared.hpp"
+#include "libnlb/route/outlier.hpp"
 #include "libnlb/relay/socket.hpp"
 
 struct epoll_event;
@@ -49,6 +51,8 @@ class Worker {
   void run();                                   // blocks until stop(); call once, from the worker's own thread
   void post(std::function<void()> task);        // runs on the worker's thread, soon
   const Counters& counters() const { return counters_; }
+  std::vector<Failure> take_failures() { return failures_.take(); }
+  std::uint64_t plan_in_force() const { return plan_in_force_.load(std::memory_order_acquire); }   // Plan::generation
   void set_peers(std::vector<Worker*> peers) { peers_ = std::move(peers); }   // before run(), for balancing accepts
 
   // On the worker's thread (through post), or before run().
@@ -92,6 +96,7 @@ class Worker {
   void set_deadline(Session& s, Tick from_now_ms);
   void set_idle_deadline(Session& s);
   void sweep_leaving();
+  void end_versions();
   void fix_deadline(Session& s, Tick deadline_ms);
 
   // intake.cpp
@@ -144,6 +149,7 @@ class Worker {
   Step finish_if_done(Session& s);
   Step first_answer(Session& s, Bytes bytes);
   void learn_key(Session& s, Bytes bytes);
+  void report(Session& s, route::Outcome outcome);
   void hold(Session& s, Flow flow, Bytes bytes);
   void send_without_delay(Session& s);
   void pump_later(Session& s);
@@ -193,6 +199,8 @@ class Worker {
   daemon::AccessBuffer access_;
   std::unique_ptr<std::uint8_t[]> buffer_;
   Counters counters_;
+  FailureLog failures_;
+  std::atomic<std::uint64_t> plan_in_force_{0};
 };
 
 }  // namespace nlb::relay

@@ -28,6 +28,7 @@ struct alignas(64) Cell {   // one worker's counts of one module
   metrics::Counter ended;              // sessions closed
   metrics::Counter bytes_up, bytes_down;   // client to module, module to client
   metrics::Recorder connect_time, first_byte_time, session_time;
+  metrics::Recorder answer_bytes;          // bytes down per session that ended, a byte recorded as a microsecond
 };
 
 struct Identity {

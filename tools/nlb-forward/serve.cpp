@@ -7,6 +7,7 @@
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/relay/forwarder.hpp"
 #include "libnlb/relay/observe.hpp"
+#include "tools/nlb-forward/bus_link.hpp"
 
 namespace nlb::forward {
 namespace {
@@ -58,8 +59,17 @@ Result<cli::ExitCode> serve(const ServeOptions& options) {
   relay::Forwarder& engine = **forwarder;
   for (const auto& l : engine.listeners()) daemon::log::info("listening", {{"listener", l.name}, {"address", l.address}});
 
-  daemon.admin().route("/metrics", [&](const auto&) { return daemon::metrics_response(relay::metrics_text(engine, access_log.get())); });
-  daemon.admin().route("/status", [&](const auto&) { return daemon::json_response(relay::status_json(engine)); });
+  auto link = BusLink::start(file->config, cli::places_of("forward"), engine, daemon.loop());
+  if (!link) return tl::unexpected(link.error());
+  const BusLink& bus = **link;
+
+  daemon.admin().route("/metrics", [&](const auto&) {
+    metrics::Snapshot snapshot;
+    relay::add_metrics(snapshot, engine, access_log.get());
+    bus.add_metrics(snapshot);
+    return daemon::metrics_response(metrics::exposition(snapshot));
+  });
+  daemon.admin().route("/status", [&](const auto&) { return daemon::json_response(relay::status_json(engine, bus.status_json())); });
 
   daemon::ServeHooks hooks;
   hooks.reload = [&]() -> Result<> {
@@ -71,7 +81,10 @@ Result<cli::ExitCode> serve(const ServeOptions& options) {
   const auto timeout = drain_timeout(file->config);
   hooks.drain_timeout = timeout + 1s;   // sessions end by their own deadline first
   hooks.drain = [&](MonoTime) { engine.drain(timeout, [&] { daemon.finish(); }); };
-  hooks.stop = [&] { forwarder->reset(); };
+  hooks.stop = [&] {
+    link->reset();
+    forwarder->reset();
+  };
   hooks.reopen_logs = [&] {
     if (access_log) access_log->reopen();
   };

@@ -1,0 +1,37 @@
+// The copy of the bus's facts that routing goes by: module records and splits, merged over all peers. Values only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "libnlb/bus/subscriber_state.hpp"
+#include "libnlb/registry/module.hpp"
+#include "libnlb/relay/forwarder.hpp"
+
+namespace nlb::forward {
+
+struct KnownSplit {
+  route::Split split;
+  relay::Remote ends;            // only version_ends is used
+  std::uint64_t epoch = 0;       // the deployer's
+  std::string refused;           // why the newest word was not taken; empty: it was
+};
+
+class Facts {
+ public:
+  // True when routing changes. What can't be read is refused and said in `problem`; the last good word stays.
+  bool apply(const bus::Change& change, std::string& problem);
+  relay::Remote remote() const;
+  const std::map<std::string, KnownSplit>& splits() const { return splits_; }
+  std::size_t modules() const { return modules_.size(); }
+
+ private:
+  bool apply_module(const bus::Change& change, std::string& problem);
+  bool apply_split(const bus::Change& change, std::string& problem);
+
+  std::map<std::string, registry::Module> modules_;   // by topic
+  std::map<std::string, KnownSplit> splits_;          // by service
+};
+
+}  // namespace nlb::forward
