@@ -2,18 +2,21 @@
 # quickstart.sh [--keep]: shows the whole thing on one machine in a minute. Installs what is missing (Debian packages), builds
 # Release, starts nlb-forward on one port in front of six small real servers, talks to each of them through that one port with
 # its own client, prints what was detected, where it went and what came back, and leaves nothing running (--keep leaves it up).
+# Where NLB_BIN names a folder with the programs, they are taken from there and nothing is installed or built.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")/..
 keep=false
 case "${1:-}" in
   "") ;;
   --keep) keep=true ;;
-  *) sed -n '2,4s/^# //p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,5s/^# //p' "$0" >&2; exit 2 ;;
 esac
 
-"$here/tests/support/install.sh" build test
 cd "$here"
-cmake --workflow --preset release >&2
+if [ -z "${NLB_BIN:-}" ]; then
+  tests/support/install.sh build test
+  cmake --workflow --preset release >&2
+fi
 . tests/support/lib.sh
 
 echo "starting nginx (HTTP, HTTPS, RTMP), Redis, PostgreSQL, MariaDB and a MongoDB stand-in, each on a free port ..." >&2
@@ -64,6 +67,8 @@ ask_rtmp() {
 }
 
 declare -A client=([http]=curl [tls]="curl (HTTPS)" [redis]=redis-cli [postgresql]=psql [mysql]=mysql [mongodb]=pymongo [rtmp]=ffmpeg)
+declare -A expected=([http]="hello from nginx" [tls]="hello from nginx" [redis]="whoami = redis" [postgresql]="PostgreSQL 1" [mysql]=MariaDB
+  [mongodb]="found first" [rtmp]="10 frames")
 format='%-13s %-11s %-12s %s\n'
 # shellcheck disable=SC2059
 row() { printf "$format" "$@"; }
@@ -76,13 +81,18 @@ for protocol in http tls redis postgresql mysql mongodb rtmp; do
   seen() { logged "select(.protocol == \"$protocol\")"; }
   eventually 10 seen
   read -r detected module < <(jq -r "select(.protocol == \"$protocol\") | \"\(.protocol) \(.module)\"" "$ACCESS_LOG" | tail -1)
-  [ -n "$answer" ] || { answer="(no answer)"; failed=1; }
+  [ "$detected" = "$protocol" ] && [[ "$answer" == *"${expected[$protocol]}"* ]] || { answer="WRONG: ${answer:-(no answer)}"; failed=1; }
   row "${client[$protocol]}" "$detected" "$module" "$answer"
 done
 echo
 
 if $keep; then
   trap - EXIT
+  {
+    for entry in "${PIDS[@]}"; do echo "kill -${entry#* } ${entry% *}"; done
+    for entry in "${PIDS[@]}"; do echo "tail --pid ${entry% *} -f /dev/null"; done   # waits until it has ended
+    echo "rm -r $TEMP"
+  } >"$TEMP/stop.sh"
   cat <<TEXT
 left running (the port is $port, the files are in $TEMP):
   $NLB_BIN/nlb-forward status --config $TEMP/nlb.yaml
@@ -90,7 +100,7 @@ left running (the port is $port, the files are in $TEMP):
   curl $ADMIN/status
   tail -f $ACCESS_LOG
   curl http://127.0.0.1:$port/    redis-cli -p $port ping    psql -h 127.0.0.1 -p $port -U tester postgres
-to end it: kill $(printf '%s ' "${PIDS[@]%% *}"); rm -r $TEMP
+to end it: bash $TEMP/stop.sh
 TEXT
 fi
 exit $failed
