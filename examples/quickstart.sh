@@ -26,7 +26,7 @@ start_postgres
 start_mariadb
 start_mongo_stub
 start_forward <<YAML
-$(listener "$SILENT")
+$(listener "silent: {after: 200ms, protocol: mysql}")
 modules:
 $(module nginx-http http "$HTTP_PORT")
 $(module nginx-https tls "$HTTPS_PORT" "service: https")

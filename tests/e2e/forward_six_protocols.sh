@@ -6,8 +6,9 @@ start_redis
 start_postgres
 start_mariadb
 start_mongo_stub
+# 24 clients start at once here: half a second of silence, so that one which has to wait for a processor is not taken for MySQL's.
 start_forward <<YAML
-$(listener "$SILENT")
+$(listener "silent: {after: 500ms, protocol: mysql}")
 modules:
 $(module web-1 http "$HTTP_PORT")
 $(module tls-1 tls "$HTTPS_PORT")

@@ -13,8 +13,9 @@ assert_eq "$(curl -s -o /dev/null -w '%{http_code}' "$ADMIN/healthz")" 200 healt
 assert_eq "$(curl -s -o /dev/null -w '%{http_code}' "$ADMIN/readyz")" 200 readyz
 assert_eq "$(metric nlb_routed_connections_total module=web-1 protocol=http)" 7 "routed"
 eventually 10 metric_is 0 nlb_active_connections module=web-1 protocol=http
+page=$(curl -s "$ADMIN/metrics")
 for name in nlb_routed_connections_total nlb_active_connections nlb_build_info; do
-  curl -s "$ADMIN/metrics" | grep -q "^# TYPE $name" || fail "metric $name is missing"
+  assert_contains "$page" "# TYPE $name " /metrics
 done
 curl -s "$ADMIN/status" | jq -e '.. | strings | select(. == "web-1")' >/dev/null || fail "/status does not know the module"
 "$NLB_BIN/nlb-forward" status --config "$TEMP/nlb.yaml" -o ndjson | jq -e . >/dev/null || fail "status is not NDJSON"

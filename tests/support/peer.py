@@ -5,6 +5,7 @@ Clients (each prints what it learned, exit code 1 with a reason when it did not 
   drip PORT HEX EXPECTED_HEX      sends one byte at a time, each in a segment of its own; the answer must begin with EXPECTED
   send PORT HEX [WAIT]            sends at once, prints the answer in hex and how the connection ended: eof, reset or open (WAIT seconds)
   half-close PORT MIB             sends a Redis command and MIB of data, shuts down its side, prints the server's answer (`sum`)
+  talk-on PORT HEX COUNT          sends HEX, reads to the server's end, then sends COUNT more bytes and ends (`ender`)
   download PORT MIB               asks `stream` for MIB of data, prints their SHA-256 and length
   many PORT COUNT                 COUNT Redis sessions open at the same time; each PINGs twice
   hold PORT COUNT                 COUNT Redis sessions that PING until stdin ends; prints "held" when all are up, then the rounds
@@ -16,6 +17,7 @@ Servers (print their port on the first line when PORT is 0):
   sum PORT                        reads to the end of input, answers SHA-256 and length of all it got, closes
   stream PORT                     reads "GET /N", sends N MiB of pseudo-random data, closes
   resetter PORT FILE              answers the first bytes with +OK, then resets; writes "reset" to FILE when the peer did it first
+  ender PORT FILE                 answers the first bytes with "bye", shuts down its side, writes to FILE how many bytes came after that
   silent PORT                     accepts and says nothing
   pong PORT NAME                  answers every chunk with NAME
 """
@@ -112,6 +114,16 @@ def half_close(port, mebibytes):
     if answer != expected:
         raise ValueError("the server got %r, sent was %r" % (answer, expected))
     print(answer)
+
+
+def talk_on(port, text, count):
+    sock = connect(port)
+    sock.sendall(bytes.fromhex(text))
+    answer = read_to_end(sock)
+    if answer != b"bye":
+        raise ValueError("answer %r" % answer)
+    sock.sendall(bytes(int(count)))
+    sock.close()
 
 
 def download(port, mebibytes):
@@ -265,6 +277,17 @@ def resetter(path):
     return handler
 
 
+def ender(path):
+    def handler(sock):
+        sock.recv(4096)
+        sock.sendall(b"bye")
+        sock.shutdown(socket.SHUT_WR)
+        count = len(read_to_end(sock))
+        with open(path, "w", encoding="ascii") as file:
+            file.write(str(count))
+    return handler
+
+
 def silent_handler(sock):
     read_to_end(sock)
 
@@ -277,14 +300,16 @@ def pong(name):
     return handler
 
 
-VERBS = {"drip": drip, "send": send, "half-close": half_close, "download": download, "many": many, "burst": burst,
-         "hold": hold, "load": load, "pieces": pieces,
-         "reset": reset_client, "sum": lambda port: serve(port, sum_handler), "stream": lambda port: serve(port, stream_handler),
-         "resetter": lambda port, path: serve(port, resetter(path)), "silent": lambda port: serve(port, silent_handler),
-         "pong": lambda port, name: serve(port, pong(name))}
+CLIENTS = {"drip": drip, "send": send, "half-close": half_close, "talk-on": talk_on, "download": download, "many": many, "burst": burst,
+           "hold": hold, "load": load, "pieces": pieces, "reset": reset_client}
+HANDLERS = {"sum": lambda: sum_handler, "stream": lambda: stream_handler, "ender": ender, "resetter": resetter,
+            "silent": lambda: silent_handler, "pong": pong}
 
 if __name__ == "__main__":
     try:
-        VERBS[sys.argv[1]](*sys.argv[2:])
+        if sys.argv[1] in CLIENTS:
+            CLIENTS[sys.argv[1]](*sys.argv[2:])
+        else:
+            serve(sys.argv[2], HANDLERS[sys.argv[1]](*sys.argv[3:]))
     except (OSError, EOFError, ValueError) as error:
         sys.exit("peer.py %s: %s: %s" % (sys.argv[1], type(error).__name__, error))
