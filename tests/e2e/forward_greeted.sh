@@ -1,6 +1,7 @@
 #!/bin/bash
 # A client that speaks after its silence was taken for MySQL's is detected again, and the greeting that it did not want goes to the next
-# silent client instead of being abandoned. The server is a stub that greets late, so that the client is sure to speak first.
+# silent client instead of being abandoned. The server is a stub that greets late, so that the client is sure to speak first;
+# one worker, since each keeps its own.
 . "$(dirname "$0")/../support/lib.sh"
 start_redis
 "$PYTHON" -u - >"$TEMP/stub.out" <<'PYTHON' &
@@ -16,7 +17,7 @@ while True:
 PYTHON
 PIDS+=("$! KILL")
 eventually 10 test -s "$TEMP/stub.out"
-start_forward <<YAML
+start_forward --workers 1 <<YAML
 $(listener "$SILENT")
 modules:
 $(module db-1 mysql "$(head -1 "$TEMP/stub.out")")

@@ -89,9 +89,9 @@ def drip(port, text, expected):
 
 
 def send(port, text, wait="10"):
-    sock = connect(port, float(wait))
     got, end = b"", "eof"
     try:
+        sock = connect(port, float(wait))   # which may already say that it was reset
         sock.sendall(bytes.fromhex(text))
         while chunk := sock.recv(1 << 16):
             got += chunk
