@@ -31,6 +31,7 @@ class Election {
   Notice tick();
   // Leads by our own clock, at this moment: the lease, counted from when its last good beat was *sent*, isn't over.
   bool leads() const;
+  MonoTime leads_until() const { return leased_until_; }
   Condition fence() const;                         // precondition: token() != 0
   Revision token() const { return token_; }        // 0: not leading; else greater than that of every earlier leader
   const std::optional<Error>& last_error() const { return error_; }

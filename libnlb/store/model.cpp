@@ -8,12 +8,11 @@ bool starts_with(const std::string& key, const std::string& prefix) { return key
 
 Result<> Model::holds(const Condition& condition) const {
   const auto found = facts_.find(condition.key);
-  const auto of_created = condition.of == Condition::Of::created;
-  const auto is = found == facts_.end() ? 0 : of_created ? found->second.created : found->second.modified;
+  const auto is = found == facts_.end()                    ? 0
+                  : condition.of == Condition::Of::created ? found->second.created
+                                                           : found->second.modified;
   if (is == condition.revision) return {};
-  return fail(ErrorKind::conflict, "key '" + condition.key + "' was " + (of_created ? "created" : "modified") + " at revision " +
-                                       std::to_string(is) + ", not " + std::to_string(condition.revision) +
-                                       ": somebody else was first: read it again");
+  return tl::unexpected(conflict_of(condition, is));
 }
 
 Result<std::vector<Event>> Model::plan(const Transaction& transaction) const {

@@ -44,6 +44,12 @@ Result<> check(const Transaction& transaction) {
   return {};
 }
 
+Error conflict_of(const Condition& condition, Revision is) {
+  const auto what = condition.of == Condition::Of::created ? "created" : "modified";
+  return {ErrorKind::conflict, "key '" + condition.key + "' was " + what + " at revision " + std::to_string(is) + ", not " +
+                                   std::to_string(condition.revision) + ": somebody else was first: read it again"};
+}
+
 Result<Revision> Store::put(std::string key, std::string value, LeaseId lease) {
   return commit({{}, {put_of(std::move(key), std::move(value), lease)}, {}}).map([](const Committed& done) { return done.revision; });
 }

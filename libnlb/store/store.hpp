@@ -122,7 +122,7 @@ class Store {
   virtual Result<> revoke(LeaseId lease) = 0;                     // ends it now; not_found: it had ended
 
   virtual Result<std::unique_ptr<Watch>> watch(const std::string& prefix, Revision from) = 0;   // from 0: from now on
-  virtual Result<> compact(Revision before) = 0;                  // forgets the history before; values stay
+  virtual Result<> compact(Revision before) = 0;                  // forgets the history before (in etcd: everybody's); values stay
 
   virtual Result<std::vector<JournalRecord>> journal(std::uint64_t from_seq, std::size_t count_max) = 0;   // oldest first
   virtual Result<> trim_journal(std::uint64_t before_seq) = 0;
@@ -130,5 +130,7 @@ class Store {
 
 // The rules that hold for every store: limits, no key twice. bad_input names the key.
 Result<> check(const Transaction& transaction);
+// The conflict's text: `is` is the revision that the condition met.
+Error conflict_of(const Condition& condition, Revision is);
 
 }  // namespace nlb::store
