@@ -122,6 +122,8 @@ void World::quiet() {
   for (auto& c : controllers_) wake(c);
   for (auto& f : forwarders_) wake(f);
   for (auto& m : modules_) wake(m);
+  for (auto& c : controllers_)                   // a leader that was stopped before its message sends it now
+    if (c.owner && c.token == elected_.token && elected_.journal.revision > 0) publish_split(c, elected_.journal);
   elected_.lease_end = net_.now;                 // an election, if one is due, is held with the next beat
 }
 

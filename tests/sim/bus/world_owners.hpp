@@ -108,7 +108,7 @@ inline void World::start_controller(Controller& c) {
 }
 
 inline void World::controller_tick(Controller& c) {
-  if (c.token != elected_.token) {
+  if (c.token == 0 || c.token != elected_.token) {
     c.token = 0;                                 // deposed; learned only now
     c.owner.reset();
     if (elected_.lease_end > net_.now) return;
@@ -139,9 +139,12 @@ inline void World::new_intent(Controller& c) {
   if (stopped_for == Duration{}) return publish_split(c, next);
   c.paused = true;                               // stopped between journal and message, continued when another may lead
   net_.after(stopped_for, [this, &c, next, life = c.life] {
-    if (!c.up || c.life != life || !c.owner) return;
+    if (!c.up || c.life != life || !c.owner || !c.paused) return;
     c.paused = false;
-    guarded(c, [&] { publish_split(c, next); });
+    guarded(c, [&] {                             // it believes that it still leads, and beats
+      send_beat(c.number);
+      publish_split(c, next);
+    });
   });
 }
 
