@@ -253,9 +253,7 @@ void SubscriberState::finish(MonoTime now, Effects& effects) {
   asked_at_.reset();
   if (head.delta) {
     ++counters_.deltas;
-    for (const auto& entry : chunks_)
-      for (const auto& update : entry.entries)
-        if (update.seq > last_of(class_of(update.topic))) put(update, effects);
+    catch_up(effects);
   } else {
     swap_in(now, new_epoch, effects);
   }
@@ -266,6 +264,18 @@ void SubscriberState::finish(MonoTime now, Effects& effects) {
   beats_behind_ = 0;
   backoff_ = {};
   drain_queue(now, effects);
+}
+
+void SubscriberState::catch_up(Effects& effects) {
+  std::map<std::string_view, std::uint64_t> last_words;
+  for (const auto& chunk : chunks_)
+    for (const auto& update : chunk.entries) last_words[update.topic] = update.seq;
+  for (const auto& chunk : chunks_)
+    for (const auto& update : chunk.entries) {
+      const auto topic_class = class_of(update.topic);
+      const bool history = guarded(topic_class) && update.seq != last_words[update.topic];
+      if (!history && update.seq > last_of(topic_class)) put(update, effects);
+    }
 }
 
 void SubscriberState::swap_in(MonoTime now, bool new_epoch, Effects& effects) {

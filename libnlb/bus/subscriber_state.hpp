@@ -3,6 +3,8 @@
 //   connect   nothing heard yet. A welcome says that the pipe is there; the first beat says that our subscriptions are, too (the
 //             owner reads them in order, and `beat` is subscribed to last): from then on nothing newer can be missed.
 //   sync      asked for what is missing; news are queued meanwhile. A snapshot is built aside and swapped in whole, then the queue.
+//             Of a delta only the last word on each fenced key counts: the words before it are history, and a split that was taken
+//             back in the meantime must not live again for a moment.
 //   live      each message must follow the one before it in its class (`seq - class_back <= last`). A hole, or a beat that is ahead of
 //             us twice, means sync again, after a jittered back-off.
 //   stale     nothing heard for three beats: the copy stays, its age grows, and fresh sockets are wished for.
@@ -120,6 +122,7 @@ class SubscriberState {
   void apply(const Update& update, Say how, Effects& effects);
   bool complete() const;
   void finish(MonoTime now, Effects& effects);
+  void catch_up(Effects& effects);
   void swap_in(MonoTime now, bool new_epoch, Effects& effects);
   void remove(std::map<std::string, Fact, std::less<>>::iterator at, Effects& effects);
   void settle_quarantines(MonoTime now, Effects& effects);

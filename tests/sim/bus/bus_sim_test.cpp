@@ -71,6 +71,17 @@ Node& World::node_of(int source) {
   return controllers_[static_cast<std::size_t>(source - first_controller)];
 }
 
+void World::pause(Node& node) {
+  node.paused = true;
+  node.paused_at = net_.now;
+}
+
+void World::wake(Node& node) {
+  const bool slept = node.paused && net_.now - node.paused_at > registry::pause_max;
+  if (slept && node.number == registry_node) registry_.hearing_since = net_.now;
+  node.paused = false;
+}
+
 void World::fault() {
   const auto any = [this]() -> Node& {
     const auto n = static_cast<std::size_t>(net_.rng.below(first_module + modules_count));
@@ -88,8 +99,8 @@ void World::fault() {
     case 1: {                                    // SIGSTOP, SIGCONT
       auto& node = any();
       if (node.paused) break;
-      node.paused = true;
-      net_.after(1ms * static_cast<int>(net_.rng.below(4000)), [&node, life = node.life] { if (node.life == life) node.paused = false; });
+      pause(node);
+      net_.after(1ms * static_cast<int>(net_.rng.below(4000)), [this, &node, life = node.life] { if (node.life == life) wake(node); });
       break;
     }
     case 2: net_.cut_some(); break;
@@ -114,14 +125,14 @@ void World::run_until(MonoTime end) {
 void World::quiet() {
   net_.hostile = false;
   net_.heal();
-  const auto wake = [this](Node& node) {
-    node.paused = false;
+  const auto revive = [this](Node& node) {
+    wake(node);
     start(node);
   };
-  wake(registry_);
-  for (auto& c : controllers_) wake(c);
-  for (auto& f : forwarders_) wake(f);
-  for (auto& m : modules_) wake(m);
+  revive(registry_);
+  for (auto& c : controllers_) revive(c);
+  for (auto& f : forwarders_) revive(f);
+  for (auto& m : modules_) revive(m);
   for (auto& c : controllers_)                   // a leader that was stopped before its message sends it now
     if (c.owner && c.token == elected_.token && elected_.journal.revision > 0) publish_split(c, elected_.journal);
   elected_.lease_end = net_.now;                 // an election, if one is due, is held with the next beat

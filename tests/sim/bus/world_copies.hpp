@@ -22,11 +22,28 @@ inline void World::start_forwarder(Forwarder& f) {
     f.seen_epoch[source] = f.disk[source].epoch;
     f.seen_seq[source] = f.copies[source]->last_of(source == 0 ? "modules" : "splits");
   }
-  f.split = f.disk_split;
-  f.split_epoch = f.disk_fence;
-  f.fence.emplace();
-  if (f.disk_fence > 0) (void)f.fence->admit("splits", f.disk_fence, f.disk_fence_owner);
+  restore_split(f);
   every(f, 50ms, [this, &f] { forwarder_tick(f); });
+}
+
+inline Intent intent_of(const std::string& payload) {
+  Intent intent;
+  std::istringstream(payload) >> intent.revision >> intent.rollout >> intent.canary >> intent.stable >> intent.rolled_back;
+  return intent;
+}
+
+// What it acted on before the crash is in its copies: the later leader's word counts.
+inline void World::restore_split(Forwarder& f) {
+  f.fence.emplace();
+  f.split = {};
+  f.split_epoch = 0;
+  for (const auto* copy : {&f.disk[1], &f.disk[2]})
+    for (const auto& [topic, fact] : copy->facts) {
+      if (copy->epoch <= f.split_epoch) continue;
+      (void)f.fence->admit("splits", copy->epoch, copy->owner);
+      f.split = intent_of(*fact.payload);
+      f.split_epoch = copy->epoch;
+    }
 }
 
 inline void World::forwarder_tick(Forwarder& f) {
@@ -60,13 +77,18 @@ inline void World::act(Forwarder& f, int source, const std::function<bus::Effect
     const auto wrong = (source == 0 ? modules_history_ : splits_history_).judge(copy);
     need(wrong.empty(), who + wrong);
   }
-  if (source != 0) take_splits(f, source, effects);
+  if (source != 0 && !effects.changes.empty()) {
+    write();
+    f.disk[at] = copy.copy();
+    write();
+    take_splits(f, source, effects);
+  }
   if (effects.request)
     net_.send(f.number, source, [this, &f, source, life = f.life, request = *effects.request] {
       guarded(node_of(source), [&] {
         auto* owner = owner_of(source);
         if (!owner) return;
-        for (const auto& chunk : owner->answer(request))
+        for (const auto& chunk : answer(source, *owner, request))
           net_.send(source, f.number, [this, &f, source, life, chunk] {
             guarded(f, [&] { if (f.life == life) act(f, source, [&](auto& c) { return c.chunk(chunk, net_.now); }); });
           });
@@ -78,11 +100,24 @@ inline void World::act(Forwarder& f, int source, const std::function<bus::Effect
     });
 }
 
+// Now and then an old snapshot is the answer, from a cache or a disk image that was put back.
+inline std::vector<bus::SyncChunk> World::answer(int source, const bus::OwnerState& owner, const bus::SyncRequest& request) {
+  auto& old = old_answers_[static_cast<std::size_t>(source)];
+  auto chunks = owner.answer(request);
+  if (!net_.hostile) return chunks;
+  if (!old.empty() && net_.rng.below(10) == 0) {
+    chunks = old[net_.rng.below(old.size())];
+    for (auto& chunk : chunks) chunk.id = request.id;
+  } else if (!chunks.front().delta) {
+    old.push_back(chunks);
+  }
+  return chunks;
+}
+
 inline void World::take_splits(Forwarder& f, int source, const bus::Effects& effects) {
   for (const auto& change : effects.changes) {
     if (change.kind != bus::Change::Kind::put || !f.fence->admit("splits", change.epoch, change.owner)) continue;
-    Intent next;
-    std::istringstream(*change.payload) >> next.revision >> next.rollout >> next.canary >> next.stable >> next.rolled_back;
+    const auto next = intent_of(*change.payload);
     const auto who = "forwarder " + std::to_string(f.number) + ", controller " + std::to_string(source) + ": ";
     need(next.canary + next.stable == 10000, who + "weights don't sum to 10000");
     need(change.epoch >= f.split_epoch, who + "took an older leader's intent");
@@ -92,18 +127,14 @@ inline void World::take_splits(Forwarder& f, int source, const bus::Effects& eff
     need(owner->second == change.owner, who + "two owners in one epoch");
     f.split = next;
     f.split_epoch = change.epoch;
-    write();
-    f.disk_split = next;
-    f.disk_fence = change.epoch;
-    f.disk_fence_owner = change.owner;
   }
 }
 
 inline void World::broadcast(int source, const bus::OwnerState& owner, const bus::Update& update) {
   const bus::Message message{update.topic, owner.header(update, net_.now), update.payload};
   for (auto& f : forwarders_)
-    net_.send(source, f.number, [this, &f, source, message] {
-      guarded(f, [&] { act(f, source, [&](auto& copy) { return copy.news(message, net_.now); }); });
+    net_.send(source, f.number, [this, &f, source, life = f.life, message] {    // a new process has a new connection
+      guarded(f, [&] { if (f.life == life) act(f, source, [&](auto& copy) { return copy.news(message, net_.now); }); });
     });
 }
 
@@ -111,8 +142,8 @@ inline void World::send_beat(int source) {
   const auto* owner = owner_of(source);
   if (!owner) return;
   for (auto& f : forwarders_)
-    net_.send(source, f.number, [this, &f, source, header = owner->header_of_beat(nullptr), beat = owner->beat()] {
-      guarded(f, [&] { act(f, source, [&](auto& copy) { return copy.beat(header, beat, net_.now); }); });
+    net_.send(source, f.number, [this, &f, source, life = f.life, header = owner->header_of_beat(nullptr), beat = owner->beat()] {
+      guarded(f, [&] { if (f.life == life) act(f, source, [&](auto& copy) { return copy.beat(header, beat, net_.now); }); });
     });
 }
 

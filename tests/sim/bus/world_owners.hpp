@@ -10,7 +10,7 @@ inline void World::start_registry() {
   registry_.disk_epoch = std::max<std::uint64_t>(registry_.disk_epoch + 1, 1000000 + static_cast<std::uint64_t>(net_.now.time_since_epoch() / 1us));
   write();
   registry::Limits limits;
-  registry_.started = net_.now;
+  registry_.hearing_since = net_.now;
   registry_.members.emplace(limits, net_.rng(), net_.now);
   registry_.owner.emplace(bus::OwnerOptions{.id = 11, .name = "registry", .epoch = registry_.disk_epoch, .beat_interval = beat, .log_max = 16,
                                             .chunk_entries_max = 3});
@@ -41,13 +41,14 @@ inline void World::flush_registry() {            // journal, then tell
     const auto topic = bus::make_topic("modules", {notice.module->service, notice.module->name});
     write();
     std::optional<bus::Update> update;
+    const bool could_hear = net_.now >= registry_.hearing_since + lease;
     if (notice.kind == registry::Notice::Kind::removed) {
-      if (notice.reason != "leaving")
-        need(net_.now >= registry_.started + lease, "evicted within one lease of a restart: " + id + ": " + notice.reason);
+      need(could_hear || notice.reason == "leaving", "evicted within one lease of a restart or sleep: " + id + ": " + notice.reason);
       registry_.disk.erase(id);
       write();
       update = registry_.owner->withdraw(topic, net_.now);
     } else {
+      need(could_hear || notice.reason != "lease ended", "suspected within one lease of a restart or sleep: " + id);
       const auto view = registry_.members->find(id);
       registry_.disk[id] = {*notice.module, view ? view->lease_id : 0, "sim", false};
       write();
@@ -68,15 +69,19 @@ inline void World::start_module(Module& m) {
 
 inline void World::module_tick(Module& m) {
   if (frozen_) return;
-  const auto reply = [this, &m, life = m.life](std::uint64_t lease_id) {
-    net_.send(0, m.number, [this, &m, life, lease_id] { guarded(m, [&] { if (m.life == life) m.lease_id = lease_id; }); });
+  const auto answer = [this, &m, life = m.life, call = ++m.calls](auto work) {      // a call that was given up has no answer
+    net_.send(0, m.number, [this, &m, life, call, work] { guarded(m, [&] { if (m.life == life && m.calls == call) work(); }); });
   };
-  net_.send(m.number, 0, [this, &m, reply, incarnation = m.incarnation, lease_id = m.lease_id] {
+  const auto reply = [&m, answer](std::uint64_t lease_id) { answer([&m, lease_id] { m.lease_id = lease_id; }); };
+  const auto stop = [answer] { answer([] { throw Crash{}; }); };      // another process has the name: a supervisor starts this one anew
+  net_.send(m.number, 0, [this, &m, reply, stop, incarnation = m.incarnation, lease_id = m.lease_id] {
     guarded(registry_, [&] {
       if (frozen_) return;
       const auto name = "m" + std::to_string(m.number);
       if (lease_id != 0) {
-        if (!registry_.members->heartbeat("web/" + name, lease_id, {}, net_.now)) reply(0);
+        const auto beaten = registry_.members->heartbeat("web/" + name, lease_id, {}, net_.now);
+        if (!beaten) reply(0);
+        else if (beaten->wish == registry::Wish::stop) stop();
       } else {
         registry::Module module;
         module.name = name;
@@ -137,10 +142,10 @@ inline void World::new_intent(Controller& c) {
   write();
   const auto stopped_for = net_.hostile && net_.rng.below(5) == 0 ? 1ms * static_cast<int>(net_.rng.below(2000)) : Duration{};
   if (stopped_for == Duration{}) return publish_split(c, next);
-  c.paused = true;                               // stopped between journal and message, continued when another may lead
+  pause(c);                                      // stopped between journal and message, continued when another may lead
   net_.after(stopped_for, [this, &c, next, life = c.life] {
     if (!c.up || c.life != life || !c.owner || !c.paused) return;
-    c.paused = false;
+    wake(c);
     guarded(c, [&] {                             // it believes that it still leads, and beats
       send_beat(c.number);
       publish_split(c, next);

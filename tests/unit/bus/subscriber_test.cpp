@@ -317,6 +317,27 @@ TEST_CASE("what overflows the queue while syncing is in the next snapshot") {
   CHECK(p.value("modules/web/a") == "12");
 }
 
+TEST_CASE("catching up by a delta tells the last word on each fenced key and not its history") {
+  Pair p;
+  p.hear(p.publish("splits/web", "10 %"));
+  p.beat();
+  p.publish("splits/web", "50 %");
+  p.publish("splits/api", "1 %");
+  p.publish("splits/web", "0 %, rolled back");
+  p.withdraw("splits/api");
+  p.publish("events/deploy", "started");
+  p.publish("events/deploy", "rolled back");
+  p.changes.clear();
+  p.pass(200ms);
+  p.beat();
+  p.beat();
+  CHECK(p.subscriber.counters().deltas == 1);
+  std::vector<std::string> told;
+  for (const auto& change : p.changes) told.push_back(change.topic + " " + (change.payload ? *change.payload : "gone"));
+  CHECK(told == std::vector<std::string>{"splits/web 0 %, rolled back", "events/deploy started", "events/deploy rolled back"});
+  CHECK(p.subscriber.last_of("splits") == p.owner.head());
+}
+
 TEST_CASE("a restarted subscriber has its copy at once and needs only a delta") {
   Pair p;
   for (int i = 0; i < 5; ++i) p.publish("modules/web/m" + std::to_string(i), "x");
