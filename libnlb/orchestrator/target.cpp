@@ -143,10 +143,11 @@ struct Target::Impl : std::enable_shared_from_this<Impl> {
     std::unique_lock lock(mutex);
     ended = true;
     changed.notify_all();
-    changed.wait_for(lock, end_wait, [this] { return lanes[0].threads + lanes[1].threads == 0; });
+    const bool idle = changed.wait_for(lock, end_wait, [this] { return lanes[0].threads + lanes[1].threads == 0; });
+    if (idle) driver.reset();   // here and now, not when the last thread lets go of us
   }
 
-  const std::unique_ptr<Driver> driver;
+  std::unique_ptr<Driver> driver;
   const TargetOptions options;
   const Post post;
   mutable std::mutex mutex;   // guards all below; never held while a driver works or an answer runs
