@@ -110,6 +110,11 @@ Result<Run> prepare(const CaptureOptions& o) {
   auto filter = capture::Filter::compile(o.filter);
   if (!filter) return tl::unexpected<Error>(filter.error());
   Run run{o, *flows, std::move(*filter), {}};
+  if (!o.route.empty()) {
+    auto router = FlowRouter::load(o.route);
+    if (!router) return tl::unexpected<Error>(router.error());
+    run.outputs.router = std::move(*router);
+  }
   if (o.save_to.empty()) return run;
   auto writer = capture::Writer::create(o.save_to);
   if (!writer) return tl::unexpected<Error>(writer.error());
@@ -137,7 +142,7 @@ Result<cli::ExitCode> run_capture(const Options& options) {
   const auto output = cli::effective_output(options.common);
   const bool color = cli::use_color(options.common);
   TextOut out(STDOUT_FILENO);
-  FlowPrinter printer(out, output, color, o.explain, o.files.size() > 1);
+  FlowPrinter printer(out, output, color, o.explain, o.files.size() > 1, !o.route.empty());
   if (!o.summary) {
     run->outputs.printer = &printer;
     printer.begin();

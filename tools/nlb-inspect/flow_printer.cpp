@@ -59,29 +59,30 @@ std::string_view color_of(Protocol protocol) {
   return colors[static_cast<std::size_t>(protocol)];
 }
 
-FlowPrinter::FlowPrinter(TextOut& out, cli::Output output, bool color, bool explain, bool name_files)
-    : out_(out), output_(output), color_(color), explain_(explain), name_files_(name_files) {}
+FlowPrinter::FlowPrinter(TextOut& out, cli::Output output, bool color, bool explain, bool name_files, bool routes)
+    : out_(out), output_(output), color_(color), explain_(explain), name_files_(name_files), routes_(routes) {}
 
 void FlowPrinter::begin() {
   if (output_ == cli::Output::csv) {
-    out_ << columns << (name_files_ ? ",file" : "");
+    out_ << columns << (routes_ ? ",service,module,why" : "") << (name_files_ ? ",file" : "");
     out_.end_line();
   }
   if (output_ == cli::Output::table) {
     out_ << "TIME                         CLIENT                 SERVER                 PROTOCOL    FIRST   "
-            "PACKETS       BYTES             DETAILS";
+            "PACKETS       BYTES             ";
+    out_ << (routes_ ? "SERVICE         MODULE          DETAILS, WHY" : "DETAILS");
     out_.end_line();
   }
 }
 
-void FlowPrinter::print(const Flow& flow, const std::string& file) {
-  if (output_ == cli::Output::ndjson) ndjson(flow, file);
-  else if (output_ == cli::Output::csv) csv(flow, file);
-  else table(flow);
+void FlowPrinter::print(const Flow& flow, const std::string& file, const Way& routed) {
+  if (output_ == cli::Output::ndjson) ndjson(flow, file, routed);
+  else if (output_ == cli::Output::csv) csv(flow, file, routed);
+  else table(flow, routed);
   if (explain_ && output_ == cli::Output::table) explain(flow);
 }
 
-void FlowPrinter::table(const Flow& flow) {
+void FlowPrinter::table(const Flow& flow, const Way& routed) {
   const auto client = flow.client_side(), server = client ^ 1u;
   const auto both = [](std::uint64_t a, std::uint64_t b) { return std::to_string(a) + "/" + std::to_string(b); };
   out_.padded(time_of(flow), 29);
@@ -93,11 +94,16 @@ void FlowPrinter::table(const Flow& flow) {
   out_.padded(std::string(first_speaker(flow)), 8);
   out_.padded(both(flow.packets[client], flow.packets[server]), 14);
   out_.padded(both(flow.bytes[client], flow.bytes[server]) + " ", 18);
+  if (routed) {
+    out_.padded((routed->service.empty() ? "-" : routed->service) + " ", 16);
+    out_.padded((routed->module.empty() ? "-" : routed->module) + " ", 16);
+  }
   out_ << (flow.start_seen ? "" : "(start not captured) ") << printable(details_text(flow));
+  if (routed) out_ << (details_text(flow).empty() ? "" : "  ") << '(' << printable(routed->why) << ')';
   out_.end_line();
 }
 
-void FlowPrinter::ndjson(const Flow& flow, const std::string& file) {
+void FlowPrinter::ndjson(const Flow& flow, const std::string& file, const Way& routed) {
   const auto client = flow.client_side(), server = client ^ 1u;
   out_ << R"({"time":")" << time_of(flow) << R"(","client":")" << endpoint(flow, client) << R"(","server":")" << endpoint(flow, server)
        << R"(","protocol":")" << to_string(flow.protocol) << R"(","details":{)";
@@ -116,6 +122,16 @@ void FlowPrinter::ndjson(const Flow& flow, const std::string& file) {
        << R"(,"decided_at_byte":)" << std::uint64_t{flow.decided_at_byte} << R"(,"rule":)";
   if (rule_name(flow).empty()) out_ << "null";
   else out_.json(rule_name(flow));
+  if (routed) {
+    const auto name = [this](std::string_view key, const std::string& text) {
+      out_ << key;
+      if (text.empty()) out_ << "null";
+      else out_.json(text);
+    };
+    name(R"(,"service":)", routed->service);
+    name(R"(,"module":)", routed->module);
+    name(R"(,"why":)", routed->why);
+  }
   if (explain_) {
     const auto& rule = inspect::rule(flow.rule);
     const bool shown = flow.story && !flow.story->evidence.empty();
@@ -136,13 +152,19 @@ void FlowPrinter::ndjson(const Flow& flow, const std::string& file) {
   out_.end_line();
 }
 
-void FlowPrinter::csv(const Flow& flow, const std::string& file) {
+void FlowPrinter::csv(const Flow& flow, const std::string& file, const Way& routed) {
   const auto client = flow.client_side(), server = client ^ 1u;
   out_ << time_of(flow) << ',' << endpoint(flow, client) << ',' << endpoint(flow, server) << ',' << to_string(flow.protocol) << ',';
   out_.csv(details_text(flow));
   out_ << ',' << first_speaker(flow) << ',' << (flow.start_seen ? "true" : "false") << ',' << flow.packets[client] << ','
        << flow.packets[server] << ',' << flow.bytes[client] << ',' << flow.bytes[server] << ',' << std::uint64_t{flow.decided_at_byte}
        << ',' << rule_name(flow);
+  if (routed) {
+    for (const auto& text : {routed->service, routed->module, routed->why}) {
+      out_ << ',';
+      out_.csv(text);
+    }
+  }
   if (name_files_) {
     out_ << ',';
     out_.csv(file);

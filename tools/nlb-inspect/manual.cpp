@@ -21,6 +21,11 @@ cli::Manual manual() {
       "Memory is bounded by open flows, not by the size of the capture: --flows-max limits them, and the flow that was unused for "
       "longest is printed as it stands to make room. With -w the packets of a flow are held until its protocol is known, 1 MiB a flow "
       "and 256 MiB in all; beyond that the earliest are left out and counted on stderr.\n\n"
+      "--route adds to each flow where a configuration would have sent it: service and module (null: nowhere), and why. The decision is "
+      "nlb-forward's own, with the listener at the flow's server address, or else the first one that detects. tls goes where http goes "
+      "unless something else is configured, unknown goes to the fallback, and a client that waits for the server (MySQL) is routed only "
+      "where the listener says what silence means. Limits and checks are not applied, modules of the registry are not known, and every "
+      "flow finds the modules without sessions: the share that a module would get is not to be read from it.\n\n"
       "nlb-inspect bytes takes bytes instead of packets: what a client (or with --from server, a server) sent first.";
   page.examples = {
       {"nlb-inspect capture.pcap", "a table of all flows; NDJSON when piped"},
@@ -28,6 +33,7 @@ cli::Manual manual() {
       {"tcpdump -w - | nlb-inspect -p mysql -o ndjson | jq .details.user", "who logs into MySQL, live"},
       {"nlb-inspect big.pcap -p redis -p mongodb -w some.pcap", "the packets of two protocols as a capture"},
       {"nlb-inspect -i eth0 -f 'tcp port 8080' --explain", "which bytes matched which rule on an interface"},
+      {"nlb-inspect capture.pcap --route nlb.yaml -o ndjson | jq -r '[.client,.service,.why]|@tsv'", "would this configuration do?"},
       {"printf 'PING\\r\\n' | nlb-inspect bytes", "one answer for raw bytes"},
       {"echo 0000000804d2162f | nlb-inspect bytes --lines", "an answer per line of hexadecimal text"},
   };

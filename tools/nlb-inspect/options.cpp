@@ -17,7 +17,9 @@ void declare_capture(CLI::App& app, CaptureOptions& o) {
       ->transform(cli::choice_validator(std::move(words)))->delimiter(',')->allow_extra_args(false)->option_text("PROTOCOL");
   app.add_option("-w,--write", o.save_to, "write the packets of the flows that passed to this file (pcap, or pcapng when it ends in .pcapng)")
       ->option_text("OUT.pcap");
-  app.add_flag("--summary", o.summary, "print counts per protocol instead of flows");
+  auto* summary = app.add_flag("--summary", o.summary, "print counts per protocol instead of flows");
+  app.add_option("--route", o.route, "add where this configuration would have sent each flow: service, module and why")
+      ->excludes(summary)->option_text("NLB.YAML");
   app.add_flag("--explain", o.explain, "show for every flow which bytes matched which rule, and the rule's source");
   app.add_flag("--ports", o.ports, "where content says nothing, guess by the server's port (such flows have the rule \"port\")");
   app.add_option("--flows-max", o.flows_max, "flows held in memory at once; above it the one unused for longest is printed as it stands (default: 1000000)")

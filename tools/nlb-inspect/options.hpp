@@ -17,6 +17,7 @@ struct CaptureOptions {
   std::string filter;                   // BPF
   std::vector<std::string> protocols;   // empty: all
   std::string save_to;
+  std::string route;                    // an nlb.yaml
   bool summary = false;
   bool explain = false;
   bool ports = false;

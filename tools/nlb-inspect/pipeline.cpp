@@ -58,8 +58,9 @@ void Pipeline::ended(const capture::Flow& flow) {
   if (outputs_.saver) outputs_.saver->ended(flow);
   if ((wanted_ >> static_cast<unsigned>(flow.protocol) & 1) == 0) return;
   ++outputs_.passed;
-  if (outputs_.printer != nullptr) outputs_.printer->print(flow, file_);
-  else outputs_.summary.count(flow);
+  if (outputs_.printer == nullptr) return outputs_.summary.count(flow);
+  if (outputs_.router) outputs_.printer->print(flow, file_, outputs_.router->route(flow));
+  else outputs_.printer->print(flow, file_);
 }
 
 void Pipeline::finish() {

@@ -10,6 +10,7 @@
 #include "libnlb/capture/filter.hpp"
 #include "libnlb/capture/flow_table.hpp"
 #include "tools/nlb-inspect/flow_printer.hpp"
+#include "tools/nlb-inspect/flow_router.hpp"
 #include "tools/nlb-inspect/options.hpp"
 #include "tools/nlb-inspect/saver.hpp"
 #include "tools/nlb-inspect/summary.hpp"
@@ -18,6 +19,7 @@ namespace nlb::inspect_tool {
 
 struct Outputs {   // shared by all files of one run
   FlowPrinter* printer = nullptr;   // nullptr: --summary
+  std::unique_ptr<FlowRouter> router;   // --route
   Summary summary;
   Totals totals;
   std::optional<Saver> saver;
