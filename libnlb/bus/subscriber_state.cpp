@@ -311,7 +311,7 @@ void SubscriberState::swap_in(MonoTime now, bool new_epoch, Effects& effects) {
     fact.quarantined = true;
     ++quarantined_;
     ++counters_.quarantines;
-    effects.changes.push_back({Change::Kind::quarantined, here->first, fact.payload, epoch_, owner_, fact.made_at});
+    effects.changes.push_back({Change::Kind::quarantined, here->first, fact.payload, epoch_, owner_, fact.made_at, fact.seq});
   }
   for (auto& chunk : chunks_)
     for (auto& entry : chunk.entries) apply(entry, Say::differences, effects);
@@ -338,7 +338,9 @@ void SubscriberState::put(Update update, Effects& effects) {
 void SubscriberState::apply(const Update& update, Say how, Effects& effects) {
   const auto found = facts_.find(update.topic);
   if (update.gone()) {
-    if (found != facts_.end()) remove(found, effects);
+    if (found == facts_.end()) return;
+    found->second.seq = update.seq;
+    remove(found, effects);
     return;
   }
   if (found == facts_.end() && facts_.size() >= options_.facts_max) {
@@ -351,13 +353,13 @@ void SubscriberState::apply(const Update& update, Say how, Effects& effects) {
   fact = {update.payload, update.seq, update.made_at, false};
   ++counters_.applied;
   if (same && how == Say::differences) return;
-  effects.changes.push_back({Change::Kind::put, update.topic, update.payload, epoch_, owner_, update.made_at});
+  effects.changes.push_back({Change::Kind::put, update.topic, update.payload, epoch_, owner_, update.made_at, update.seq});
 }
 
 void SubscriberState::remove(std::map<std::string, Fact, std::less<>>::iterator at, Effects& effects) {
   quarantined_ -= at->second.quarantined;
   ++counters_.applied;
-  effects.changes.push_back({Change::Kind::gone, at->first, nullptr, epoch_, owner_, at->second.made_at});
+  effects.changes.push_back({Change::Kind::gone, at->first, nullptr, epoch_, owner_, at->second.made_at, at->second.seq});
   facts_.erase(at);
 }
 

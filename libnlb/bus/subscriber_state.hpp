@@ -55,6 +55,7 @@ struct Change {
   std::uint64_t epoch = 0;
   std::uint64_t owner = 0;
   MonoTime made_at;
+  std::uint64_t seq = 0;                 // of the update; for a key that is gone without a word: of its last one
 };
 
 struct SubscriberCounters {

@@ -26,7 +26,10 @@ cli::Manual manual() {
       "unless something else is configured, unknown goes to the fallback, and a client that waits for the server (MySQL) is routed only "
       "where the listener says what silence means. Limits and checks are not applied, modules of the registry are not known, and every "
       "flow finds the modules without sessions: the share that a module would get is not to be read from it.\n\n"
-      "nlb-inspect bytes takes bytes instead of packets: what a client (or with --from server, a server) sent first.";
+      "nlb-inspect bytes takes bytes instead of packets: what a client (or with --from server, a server) sent first.\n\n"
+      "nlb-inspect bus prints what the daemons tell each other, one object a line and flushed at once: topic, class, epoch, seq, owner, age_ms, "
+      "gone (the key was withdrawn) and body (the message with the field names of proto/nlb/v1). First comes everything that is known now, then "
+      "every change. quarantined marks keys that an owner no longer names after a restart and that are kept until that is believable.";
   page.examples = {
       {"nlb-inspect capture.pcap", "a table of all flows; NDJSON when piped"},
       {"nlb-inspect capture.pcap --summary", "counts per protocol"},
@@ -36,9 +39,11 @@ cli::Manual manual() {
       {"nlb-inspect capture.pcap --route nlb.yaml -o ndjson | jq -r '[.client,.service,.why]|@tsv'", "would this configuration do?"},
       {"printf 'PING\\r\\n' | nlb-inspect bytes", "one answer for raw bytes"},
       {"echo 0000000804d2162f | nlb-inspect bytes --lines", "an answer per line of hexadecimal text"},
+      {"nlb-inspect bus splits rollouts | jq -c .body", "follow the running rollouts"},
+      {"nlb-inspect bus modules --once", "the modules that the registry knows now"},
   };
   page.signals = {{"INT, TERM", "with -i: the capture ends, and what was seen is printed; a second one ends the program at once"}};
-  page.exit_no = "-p was given and no flow passed; or bytes recognised nothing";
+  page.exit_no = "-p was given and no flow passed; bytes recognised nothing; or bus --once found no fact";
   page.security = "Captures are untrusted input: the readers are fuzzed, every table is bounded and the flow table's hash is keyed. Reading files needs no "
                   "privilege; -i needs CAP_NET_RAW.";
   page.bugs = "IP fragments are judged but not written by -w. A plain pcap written by -w has one link type; name the file .pcapng for several. Packets of "

@@ -35,15 +35,27 @@ void declare_bytes(CLI::App& command, BytesOptions& o) {
   cli::add_choice(command, "--from", o.from, speakers, "who sent the bytes: client (default) or server")->option_text("WHO");
 }
 
+void declare_bus(CLI::App& command, BusOptions& o) {
+  command.add_option("topics", o.topics, "only these classes (splits) or beginnings (modules/web); all when none is named")->option_text("TOPIC...");
+  command.add_option("--connect", o.connect, "an owner's endpoint, ipc:///path or tcp://address:port; may be given several times (default: bus.subscribe, "
+                     "else the well-known names of this machine)")->allow_extra_args(false)->option_text("ENDPOINT");
+  command.add_option("--config", o.config.file, "configuration file")->option_text("FILE");
+  command.add_flag("--once", o.once, "print what is there and end; exits 1 when that is nothing and 4 when no owner answers");
+  command.add_option("--count", o.count, "end after this many lines")->option_text("N");
+  command.add_option("--timeout", o.timeout, "with --once: how long to wait for owners that don't answer (default: 2s)")->option_text("DURATION");
+}
+
 }  // namespace
 
-CLI::App* declare(CLI::App& app, Options& options) {
+Commands declare(CLI::App& app, Options& options) {
   cli::set_up(app, options.common, manual());
   cli::add_output_option(app, options.common, true);
   declare_capture(app, options.capture);
   auto* bytes = app.add_subcommand("bytes", "say which protocol raw bytes or hexadecimal text open; exits 1 when none is recognised");
   declare_bytes(*bytes, options.bytes);
-  return bytes;
+  auto* bus = app.add_subcommand("bus", "print the bus as NDJSON: everything that is there, then every change, until interrupted");
+  declare_bus(*bus, options.bus);
+  return {bytes, bus};
 }
 
 }  // namespace nlb::inspect_tool

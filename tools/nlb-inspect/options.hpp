@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "libnlb/cli/config_file.hpp"
 #include "libnlb/cli/tool.hpp"
 #include "libnlb/core/protocol.hpp"
 #include "libnlb/inspect/detector.hpp"
@@ -32,13 +33,25 @@ struct BytesOptions {
   inspect::Speaker from = inspect::Speaker::client;
 };
 
+struct BusOptions {
+  std::vector<std::string> topics;     // classes or beginnings of topics; empty: all
+  std::vector<std::string> connect;
+  cli::ConfigOptions config;
+  bool once = false;
+  std::uint64_t count = 0;             // lines; 0: no end
+  std::string timeout = "2s";
+};
+
 struct Options {
   cli::Common common;
   CaptureOptions capture;
   BytesOptions bytes;
+  BusOptions bus;
 };
 
-// Declares every option; the returned subcommand is `bytes`.
-CLI::App* declare(CLI::App& app, Options& options);
+struct Commands { CLI::App *bytes, *bus; };
+
+// Declares every option.
+Commands declare(CLI::App& app, Options& options);
 
 }  // namespace nlb::inspect_tool
