@@ -37,7 +37,7 @@ std::size_t worker_count(const ForwarderOptions& options) { return options.worke
 }  // namespace
 
 Forwarder::Forwarder(const ForwarderOptions& options, daemon::ControlLoop& loop)
-    : loop_(loop), shared_(random_value<SipKey>()), roster_(worker_count(options)), started_(std::chrono::steady_clock::now()) {}
+    : options_(options), loop_(loop), shared_(random_value<SipKey>()), roster_(worker_count(options)), started_(std::chrono::steady_clock::now()) {}
 
 Result<std::unique_ptr<Forwarder>> Forwarder::start(const config::Config& config, const ForwarderOptions& options, daemon::ControlLoop& loop) {
   std::unique_ptr<Forwarder> forwarder(new Forwarder(options, loop));
@@ -47,7 +47,7 @@ Result<std::unique_ptr<Forwarder>> Forwarder::start(const config::Config& config
   if (!splice && config.relay.splice == config::Splice::automatic) daemon::log::warning("splice does not work here: copying");
   const auto seed = random_value<std::uint64_t>();
   for (std::size_t i = 0; i < count; ++i) {
-    const int cpu = count <= cpus.size() ? cpus[i] : -1;
+    const int cpu = count <= cpus.size() ? cpus[(options.process * count + i) % cpus.size()] : -1;
     forwarder->workers_.push_back(std::make_unique<Worker>(
         WorkerSetup{i, count, cpu, splice, config.relay.pipes_max, seed, options.access_log, &forwarder->shared_}));
   }
@@ -198,7 +198,8 @@ Result<std::shared_ptr<const Plan>> Forwarder::build_plan() {
     input.listeners.push_back(listening.options.name);
     const auto& options = listening.options;
     ListenerPlan listener{options, listening.live, options.protocol && speaks_first(*options.protocol), 0, 0};
-    const auto share = [&](std::uint64_t all) { return std::max<std::uint64_t>(1, (all + workers_.size() - 1) / workers_.size()); };
+    const auto parts = workers_.size() * options_.processes;
+    const auto share = [&](std::uint64_t all) { return std::max<std::uint64_t>(1, (all + parts - 1) / parts); };
     listener.unfinished_max = static_cast<std::uint32_t>(share(options.detect.unfinished_max));
     listener.sessions_max = share(options.sessions_max);
     plan->listeners.push_back(std::move(listener));
@@ -209,7 +210,7 @@ Result<std::shared_ptr<const Plan>> Forwarder::build_plan() {
   for (const auto& warning : plan->table->warnings()) daemon::log::warning(warning);
 
   std::vector<limit::Rule> rules;
-  for (const auto& limit : config_.limits) rules.push_back(to_rule(limit));
+  for (const auto& limit : config_.limits) rules.push_back(share_of(to_rule(limit), options_.processes));
   std::vector<std::string> names;
   for (const auto& service : plan->table->services()) names.push_back(service.name);
   auto limits = limit::LimitSet::build(std::move(rules), names, now, plan_ ? plan_->limits.get() : nullptr, random_value<std::uint64_t>());

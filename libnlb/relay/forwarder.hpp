@@ -23,6 +23,7 @@ namespace nlb::relay {
 struct ForwarderOptions {
   std::size_t workers = 0;      // 0: one per CPU that this process may use
   daemon::AccessLog* access_log = nullptr;
+  std::size_t process = 0, processes = 1;   // of several on the same ports: limits and CPUs are shared out
 };
 
 // What the registry and the deployer say, beside the configuration.
@@ -73,6 +74,7 @@ class Forwarder {
   Result<> swap(const config::Config& config);
   void watch_drain(std::function<void()> done);
 
+  ForwarderOptions options_;
   daemon::ControlLoop& loop_;
   Shared shared_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -100,6 +100,15 @@ limit::Rule to_rule(const config::Limit& limit) {
   return rule;
 }
 
+limit::Rule share_of(limit::Rule rule, std::size_t processes) {
+  const auto parts = static_cast<double>(processes);
+  rule.burst = (rule.burst > 0 ? rule.burst : rule.rate) / parts;
+  rule.rate /= parts;
+  rule.connections = (rule.connections + processes - 1) / processes;
+  rule.bytes_per_second = (rule.bytes_per_second + processes - 1) / processes;
+  return rule;
+}
+
 route::TableInput to_table_input(const config::Config& config) {
   route::TableInput input;
   for (const auto& module : config.modules) input.modules.push_back(to_record(module));

@@ -18,6 +18,9 @@ route::ServiceOptions to_options(const config::Service& service);
 route::RouteRule to_rule(const config::Route& route);
 limit::Rule to_rule(const config::Limit& limit);
 
+// One process's part of a limit that several share evenly.
+limit::Rule share_of(limit::Rule rule, std::size_t processes);
+
 // The configuration's part of a table's input; modules of the file count as healthy, since nobody checks them but their sessions.
 route::TableInput to_table_input(const config::Config& config);
 

@@ -1,6 +1,7 @@
 #include "tools/nlb-forward/serve.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <iostream>
 
 #include "libnlb/daemon/access_log.hpp"
@@ -8,6 +9,7 @@
 #include "libnlb/relay/forwarder.hpp"
 #include "libnlb/relay/observe.hpp"
 #include "tools/nlb-forward/bus_link.hpp"
+#include "tools/nlb-forward/processes.hpp"
 
 namespace nlb::forward {
 namespace {
@@ -18,6 +20,14 @@ Result<> has_listener(const cli::ConfigFile& file) {
   if (!file.config.listen.empty()) return {};
   const auto where = file.path.empty() ? std::string("no configuration was found") : file.path + " names no address under listen";
   return fail(ErrorKind::config, where + ": nothing to do: name one, for example listen: [{address: 127.0.0.1:8080}]");
+}
+
+Result<ProcessShare> parse_share(const std::string& text) {
+  ProcessShare share;
+  if (text.empty()) return share;
+  if (std::sscanf(text.c_str(), "%zu/%zu", &share.index, &share.count) != 2 || share.index >= share.count)
+    return fail(ErrorKind::usage, "--process is set by the parent of --processes: leave it out");
+  return share;
 }
 
 // How long TERM waits: the longest of the services.
@@ -35,13 +45,21 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
   app.add_option("--workers", options.workers, "worker threads (default: one per CPU that this process may use)")
       ->check(CLI::Range(std::size_t{1}, std::size_t{256}))
       ->option_text("N");
+  app.add_option("--processes", options.processes, "processes on the same ports under one parent, where a process may not have enough descriptors")
+      ->check(CLI::Range(std::size_t{1}, processes_max))
+      ->option_text("N");
+  app.add_option("--process", options.share, "")->group("");   // hidden: how the parent tells a child which it is
 }
 
 Result<cli::ExitCode> serve(const ServeOptions& options) {
-  auto file = cli::load_config(options.config, "forward");
+  const auto share = parse_share(options.share);
+  if (!share) return tl::unexpected(share.error());
+  auto file = cli::load_config(options.config, share->tool());
   if (!file) return tl::unexpected(file.error());
   if (const auto answered = cli::answer_config(options.config, *file)) return *answered;
   if (auto listening = has_listener(*file); !listening) return tl::unexpected(listening.error());
+  const auto timeout = drain_timeout(file->config);
+  if (options.processes > 1) return supervise({options.config, options.daemon, options.workers, options.processes}, *file, admin_port, timeout);
 
   auto started = daemon::Daemon::start({"nlb-forward", options.daemon, admin_port}, file->config);
   if (!started) return tl::unexpected(started.error());
@@ -54,12 +72,12 @@ Result<cli::ExitCode> serve(const ServeOptions& options) {
     if (!opened) return tl::unexpected(opened.error());
     access_log = std::move(*opened);
   }
-  auto forwarder = relay::Forwarder::start(file->config, {options.workers, access_log.get()}, daemon.loop());
+  auto forwarder = relay::Forwarder::start(file->config, {options.workers, access_log.get(), share->index, share->count}, daemon.loop());
   if (!forwarder) return tl::unexpected(forwarder.error());
   relay::Forwarder& engine = **forwarder;
   for (const auto& l : engine.listeners()) daemon::log::info("listening", {{"listener", l.name}, {"address", l.address}});
 
-  auto link = BusLink::start(file->config, cli::places_of("forward"), engine, daemon.loop());
+  auto link = BusLink::start(file->config, cli::places_of(share->tool()), engine, daemon.loop());
   if (!link) return tl::unexpected(link.error());
   const BusLink& bus = **link;
 
@@ -73,12 +91,11 @@ Result<cli::ExitCode> serve(const ServeOptions& options) {
 
   daemon::ServeHooks hooks;
   hooks.reload = [&]() -> Result<> {
-    auto fresh = cli::load_config(options.config, "forward");
+    auto fresh = cli::load_config(options.config, share->tool());
     if (!fresh) return tl::unexpected(fresh.error());
     if (auto listening = has_listener(*fresh); !listening) return listening;
     return engine.reload(fresh->config);
   };
-  const auto timeout = drain_timeout(file->config);
   hooks.drain_timeout = timeout + 1s;   // sessions end by their own deadline first
   hooks.drain = [&](MonoTime) { engine.drain(timeout, [&] { daemon.finish(); }); };
   hooks.stop = [&] {

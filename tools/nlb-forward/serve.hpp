@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include <CLI/CLI.hpp>
 
@@ -16,6 +17,8 @@ struct ServeOptions {
   cli::ConfigOptions config;
   daemon::DaemonOptions daemon;
   std::size_t workers = 0;   // 0: one per CPU
+  std::size_t processes = 1;
+  std::string share;         // "I/N": this is process I of N (set by the parent)
 };
 void add_serve_options(CLI::App& app, ServeOptions& options);
 
