@@ -104,7 +104,7 @@ constexpr Key key_rows[] = {
 
     pick("relay.splice", splice_names, "auto", "Move long streams inside the kernel."),
     {"relay.sockmap", flag, "false", "Redirect between sockets inside the kernel (needs privileges)."},
-    {"relay.congestion", text, "", "Congestion control of relayed sockets; the system's when absent."},
+    {"relay.congestion", text, "", "Congestion control of relayed sockets; when absent the system's, but never BBR on loopback."},
     {"relay.pipes_max", whole, "128", "Pipes kept per worker for splicing.", 0, 65536},
 
     {"registry.grpc", address, "127.0.0.1:50051", "Where nlb-registry answers."},

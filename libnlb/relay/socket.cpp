@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <fstream>
 #include <string>
 
 namespace nlb::relay {
@@ -17,6 +18,25 @@ namespace {
 
 void set_flag(int descriptor, int level, int option, int value = 1) {
   setsockopt(descriptor, level, option, &value, sizeof value);
+}
+
+bool set_congestion_to(int descriptor, const std::string& name) {
+  return setsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, name.data(), static_cast<socklen_t>(name.size())) == 0;
+}
+
+// Does the system's congestion control pace each socket with a timer, as BBR does (tcp(7), tcp_congestion_control)? Asked once.
+bool system_paces() {
+  static const bool paces = [] {
+    std::string name;
+    std::ifstream("/proc/sys/net/ipv4/tcp_congestion_control") >> name;
+    return name.starts_with("bbr");
+  }();
+  return paces;
+}
+
+bool is_loopback(const SocketAddress& address) {
+  const auto endpoint = to_endpoint(address);
+  return endpoint.kind == Endpoint::Kind::ip && endpoint.ip.is_loopback();
 }
 
 std::string advice(int error, const Endpoint& endpoint) {
@@ -135,8 +155,19 @@ void stop_handshakes(int listener) {
   setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
 }
 
-void set_congestion(int descriptor, const std::string& name) {
-  if (!name.empty()) setsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, name.data(), static_cast<socklen_t>(name.size()));
+void set_congestion(int descriptor, const SocketAddress& address, const std::string& name) {
+  if (address.family() == AF_UNIX) return;
+  if (!name.empty()) {
+    set_congestion_to(descriptor, name);
+  } else if (system_paces() && is_loopback(address)) {
+    if (!set_congestion_to(descriptor, "cubic")) set_congestion_to(descriptor, "reno");   // an unprivileged process may not have cubic
+  }
+}
+
+void set_listener_congestion(int listener, const std::string& name) {
+  SocketAddress address;
+  address.length = sizeof address.storage;
+  if (getsockname(listener, reinterpret_cast<sockaddr*>(&address.storage), &address.length) == 0) set_congestion(listener, address, name);
 }
 
 int start_connect(const SocketAddress& to, bool delay_ack, const std::string& congestion) {
@@ -144,7 +175,7 @@ int start_connect(const SocketAddress& to, bool delay_ack, const std::string& co
   if (descriptor < 0) return -errno;
   if (to.family() != AF_UNIX) {
     if (delay_ack) set_flag(descriptor, IPPROTO_TCP, TCP_DEFER_ACCEPT);
-    set_congestion(descriptor, congestion);
+    set_congestion(descriptor, to, congestion);
   }
   if (connect(descriptor, reinterpret_cast<const sockaddr*>(&to.storage), to.length) == 0 || errno == EINPROGRESS) return descriptor;
   const int error = errno;

@@ -267,7 +267,7 @@ void Worker::set_idle_deadline(Session& s) {
 
 void Worker::set_plan(std::shared_ptr<const Plan> plan) {
   plan_ = std::move(plan);
-  for (auto& socket : sockets_) set_congestion(socket->descriptor, plan_->relay.congestion);
+  for (auto& socket : sockets_) set_listener_congestion(socket->descriptor, plan_->relay.congestion);
   sweep_leaving();
   end_versions();
   plan_in_force_.store(plan_->generation, std::memory_order_release);
@@ -323,7 +323,7 @@ void Worker::add_listener(int descriptor, std::uint8_t listener, bool shared) {
   socket->descriptor = descriptor;
   socket->listener = listener;
   socket->shared = shared;
-  if (plan_ != nullptr) set_congestion(descriptor, plan_->relay.congestion);
+  if (plan_ != nullptr) set_listener_congestion(descriptor, plan_->relay.congestion);
   epoll_event event{};
   event.events = EPOLLIN | (shared ? EPOLLEXCLUSIVE : 0u);
   event.data.u64 = reinterpret_cast<std::uintptr_t>(socket.get()) | static_cast<std::uintptr_t>(Tag::listener);
