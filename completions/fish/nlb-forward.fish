@@ -11,6 +11,7 @@ complete -c nlb-forward -l ready-fd -x -d 'write "ready" to this descriptor once
 complete -c nlb-forward -l daemon -d 'go to the background once ready (not needed under systemd)'
 complete -c nlb-forward -l pid-file -r -F -d 'write the process id here; a second process with the same file is refused'
 complete -c nlb-forward -l workers -x -d 'worker threads (default: one per CPU that this process may use)'
+complete -c nlb-forward -l processes -x -d 'processes on the same ports under one parent, where a process may not have enough descriptors'
 complete -c nlb-forward -n '__fish_use_subcommand' -a check -d 'check a configuration and print every problem, without running'
 complete -c nlb-forward -n '__fish_use_subcommand' -a status -d 'show what a running nlb-forward is doing'
 complete -c nlb-forward -n '__fish_seen_subcommand_from check' -F
