@@ -17,13 +17,13 @@ READS_FILES, READING = "reads files", {"fcntl.h", "sys/stat.h", "unistd.h"}
 def read_table(text):
     """Folder to the set of folders it may include; which folders are pure; and which of these may read files."""
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")]
-    allowed, pure, readers = {}, set(), set()
+    allowed, edges, pure, readers = {}, {}, set(), set()
     for folder, _, outside, may in rows:
         name = folder.strip("`")
         if READS_FILES in outside:
             readers.add(name)
         if "every pure folder" in may:
-            allowed[name] = None
+            allowed[name], edges[name] = None, {word.strip() for word in may.split(",")[1:]}   # edges that it stands on, by name
         else:
             pure.add(name)
             allowed[name] = {word.strip(" `") for word in may.split(",")} - {"nothing", "nothing else"}
@@ -31,7 +31,7 @@ def read_table(text):
         allowed[name] |= {name}
     for name in allowed:
         if allowed[name] is None:
-            allowed[name] = pure | {name, "daemon", "cli"}
+            allowed[name] = pure | {name, "daemon", "cli"} | edges[name]
     return allowed, pure, readers
 
 

@@ -1,0 +1,75 @@
+// From the forwarders' cumulative counters to the seconds that a judge reads.
+//
+//   * Counters only grow while `started` stays, so what two samples differ by is what happened between them: a lost one costs
+//     resolution, not truth. Another `started` means that the forwarder began again; the first sample ever is only where counting starts.
+//     A sample with the number of the one before it is old news: a publisher that repeats itself is no traffic.
+//   * Sessions that lie beyond a quantile of stable's past (exceed.hpp) come in clusters: one client's sessions resemble each other, and
+//     stickiness puts them all on one colour. So their counts are divided by the sessions per client (Kish's design effect at full
+//     likeness) before they are evidence: valid however alike they are, slower where they aren't.
+// Pure. One owner, not thread safe.
+#pragma once
+
+#include <array>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "libnlb/rollout/exceed.hpp"
+#include "libnlb/rollout/judge.hpp"
+
+namespace nlb::rollout {
+
+struct TrafficCounts {
+  std::uint64_t attempts = 0, failures = 0, failing_clients = 0, connect_failures = 0, connect_failing_clients = 0;
+  TrafficCounts& operator+=(const TrafficCounts& other);
+  friend bool operator==(const TrafficCounts&, const TrafficCounts&) = default;
+};
+
+struct TrafficSample {            // of one version at one forwarder
+  std::uint64_t started = 0, number = 0;
+  TrafficCounts totals;
+  std::map<std::string, TrafficCounts> replicas;
+  std::vector<std::uint64_t> first_byte, session, bytes_back;   // histograms; the same buckets at every forwarder
+  TrafficCounts half;             // of every second client, for the judge's own test
+  bool has_half = false;
+};
+
+class TrafficReader {             // remembers one forwarder's last sample of one version
+ public:
+  // What is new since the sample before; counters that went down without a new `started` count as nothing.
+  TrafficSample take(const TrafficSample& sample);
+
+ private:
+  TrafficSample last_;
+  bool known_ = false;
+};
+
+class SiteMeter {                 // one service at one site
+ public:
+  void add(const std::string& version, const TrafficSample& news);
+  void set_sessions_per_client(double ratio) { cluster_ = ratio < 1 ? 1 : ratio; }
+
+  // Everything added since the last call, as the judge's sample of this second. `second`: the rollout's clock; `clock_second`: one
+  // that goes on between rollouts, for thresholds. Signals are those of default_signals(), found by name.
+  Sample sample(std::int64_t second, std::int64_t clock_second, double weight, const std::string& stable, const std::string& candidate,
+                const std::vector<Signal>& signals);
+  // The halves of stable since the last call (canary: every second client; stable: the others); no attempts when nobody reports them.
+  Counts halves() { return std::exchange(halves_, Counts{}); }
+
+ private:
+  struct Shape { std::string_view name; std::vector<std::uint64_t> TrafficSample::* histogram; Exceedances beyond; std::array<double, 4> rest{}; };
+  Counts declustered(Shape& shape, const Counts& counts);
+
+  std::map<std::string, TrafficSample> open_;   // by version
+  std::string stable_;
+  Counts halves_;
+  double cluster_ = 1;
+  std::vector<Shape> shapes_;
+};
+
+// "eu" has the forwarders eu, eu-1, eu.a and eu/edge; the site without a name has all.
+bool belongs_to_site(std::string_view forwarder, std::string_view site);
+
+}  // namespace nlb::rollout
