@@ -138,6 +138,8 @@ struct Registry {
   Endpoint grpc = {Endpoint::Kind::ip, 50051, IpAddress::v4(0x7f000001), {}};
   std::uint32_t modules_per_protocol_max = 50;
   std::uint32_t modules_per_caller_max = 1000;
+  std::uint32_t modules_max = 10000;
+  std::uint32_t connections_per_module_max = 10000;
   Duration lease = 30s;
   std::vector<Network> allow_addresses = {{IpAddress::v4(0x7f000000), 104}};
 };
@@ -182,6 +184,7 @@ struct Store {
   std::string sqlite = "${state}/{tool}.db";   // empty when etcd is used
   std::vector<std::string> etcd_endpoints;
   std::string etcd_prefix = "/nlb";
+  Duration etcd_lease = 10s;           // of the leader among several copies of a daemon
 };
 struct Tls { std::string certificate, key, client_ca; };
 struct Security { Tls tls; std::string api_key_file; std::string run_as; bool insecure = false; };

@@ -110,6 +110,8 @@ constexpr Key key_rows[] = {
     {"registry.grpc", address, "127.0.0.1:50051", "Where nlb-registry answers."},
     {"registry.modules_per_protocol_max", whole, "50", "Modules of one protocol; more are refused.", 1, 1e6},
     {"registry.modules_per_caller_max", whole, "1000", "Modules that one caller may register.", 1, 1e6},
+    {"registry.modules_max", whole, "10000", "Modules in all.", 1, 1e6},
+    {"registry.connections_per_module_max", whole, "10000", "A module that claims more sessions is held to this.", 1, 1e7},
     {"registry.lease", duration, "30s", "A module that isn't renewed for so long is dropped.", 1, day},
     {"registry.allow_addresses", networks, "[127.0.0.0/8]", "The networks that registered modules may point into."},
 
@@ -160,13 +162,14 @@ constexpr Key key_rows[] = {
     {"store.sqlite", text, "${state}/{tool}.db", "The file of facts and journal."},
     {"store.etcd.endpoints", texts, "", "Use etcd instead, at these URLs."},
     {"store.etcd.prefix", text, "/nlb", "In front of every key in etcd."},
+    {"store.etcd.lease", duration, "10s", "Of several copies of a daemon one leads; another takes over when it was silent for so long.", 2, day},
 
     {"security.tls.certificate", text, "", "Certificate (PEM) of the gRPC servers."},
     {"security.tls.key", text, "", "Its key (PEM)."},
     {"security.tls.client_ca", text, "", "Clients must have a certificate of this authority."},
     {"security.api_key_file", text, "", "File with the cluster's API key; callers must send it as x-nlb-api-key."},
     {"security.run_as", text, "", "User to become after the ports are bound."},
-    {"security.insecure", flag, "false", "Allow tcp:// bus endpoints without keys; logged and exported as a metric."},
+    {"security.insecure", flag, "false", "Allow gRPC without TLS beyond loopback and tcp:// bus endpoints without keys; logged and exported as a metric."},
 
     {"admin.address", address, "", "Admin HTTP; 127.0.0.1 with port 8082 (forward), 8083 (registry), 8084 (deploy), 8085 (scale) when absent."},
 

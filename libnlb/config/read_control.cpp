@@ -9,6 +9,8 @@ void read_registry(Reader in, Registry& out) {
   in.read("grpc", out.grpc);
   in.read("modules_per_protocol_max", out.modules_per_protocol_max);
   in.read("modules_per_caller_max", out.modules_per_caller_max);
+  in.read("modules_max", out.modules_max);
+  in.read("connections_per_module_max", out.connections_per_module_max);
   in.read("lease", out.lease);
   in.read("allow_addresses", out.allow_addresses);
 }
@@ -122,6 +124,7 @@ void read_store(Reader in, Store& out) {
   auto etcd = in.at("etcd");
   etcd.read("endpoints", out.etcd_endpoints);
   etcd.read("prefix", out.etcd_prefix);
+  etcd.read("lease", out.etcd_lease);
   if (!out.etcd_endpoints.empty()) out.sqlite.clear();
   in.read("sqlite", out.sqlite);
   if (in.has("sqlite") && !out.etcd_endpoints.empty()) in.problem("etcd", "two stores: facts have one home: remove 'sqlite' or 'etcd'");

@@ -71,6 +71,8 @@ class Controller {
   std::string status_json(MonoTime now) const;
   std::uint64_t changes() const { return changes_; }     // grows with every change that a watcher should see at once
   bool pending() const { return !unwritten_.empty(); }   // the store refuses: nothing moves
+  // Judge and keep_warm for rollouts that start from now on.
+  void adopt(const Settings& fresh) { settings_.judge = fresh.judge; settings_.keep_warm = fresh.keep_warm; }
   Result<> save(MonoTime now);                           // the judges' state, before an orderly end
 
  private:

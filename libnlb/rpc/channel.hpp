@@ -1,0 +1,37 @@
+// The gRPC numbers that every connection of ours has, at both ends, and how a client's channel is made. A pair of keepalive settings that
+// doesn't fit ends in GOAWAY too_many_pings or in pings that silently stop (doc/keepalive.md of gRPC; proposals A8 and A9), so both ends
+// stand side by side here.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <grpcpp/channel.h>
+#include <grpcpp/server_builder.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include "libnlb/core/address.hpp"
+#include "libnlb/core/time.hpp"
+#include "libnlb/rpc/certificates.hpp"
+
+namespace nlb::rpc {
+
+inline constexpr int message_bytes_max = 16 << 20;
+inline constexpr int client_keepalive_ms = 10000, client_keepalive_timeout_ms = 3000;
+inline constexpr int connect_timeout_ms = 5000;
+inline constexpr int server_min_ping_ms = 5000;                    // half the clients' interval
+inline constexpr int server_keepalive_ms = 30000, server_keepalive_timeout_ms = 5000;
+inline constexpr int server_idle_max_ms = 15 * 60 * 1000;
+inline constexpr int server_age_max_ms = 30 * 60 * 1000, server_age_grace_ms = 5000;
+inline constexpr int streams_per_connection_max = 1000;
+static_assert(2 * server_min_ping_ms <= client_keepalive_ms);
+
+grpc::ChannelArguments client_arguments();
+void set_server_arguments(grpc::ServerBuilder& builder);
+
+std::string target_of(const Endpoint& endpoint);                   // "127.0.0.1:50051", "unix:/run/nlb/registry.sock"
+
+// Dials nothing: the channel connects when the first call wants it.
+Result<std::shared_ptr<grpc::Channel>> make_channel(const Endpoint& endpoint, const ClientTls& tls = {});
+
+}  // namespace nlb::rpc

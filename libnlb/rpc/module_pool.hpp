@@ -1,0 +1,37 @@
+// Channels to the modules' own gRPC servers: one each, made when a module with a control address comes, gone with it. A channel dials
+// when it is first used and backs off by itself (5 s a connect, keepalive 10 s / 3 s); nothing here waits or locks. Owner: one thread;
+// answers come on gRPC's threads.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "libnlb/registry/health.hpp"
+#include "libnlb/rpc/channel.hpp"
+
+namespace nlb::rpc {
+
+class ModulePool {
+ public:
+  struct Status { std::string module, address, state, last_error; };
+  struct Counters { std::uint64_t opened = 0, closed = 0; };
+
+  void add(const std::string& module, const Endpoint& control);   // another address replaces the channel
+  void remove(const std::string& module);
+  // grpc.health.v1.Health/Check; `service` empty asks for the whole server. not_found as an answer when there is no channel.
+  void check(const std::string& module, const std::string& service, Duration timeout, std::function<void(registry::CheckAnswer)> answer);
+  void note_error(const std::string& module, std::string error);   // shown in status()
+  std::vector<Status> status() const;
+  std::size_t size() const { return channels_.size(); }
+  const Counters& counters() const { return counters_; }
+
+ private:
+  struct Entry { Endpoint address; std::shared_ptr<grpc::Channel> channel; std::string last_error; };
+  std::map<std::string, Entry> channels_;
+  Counters counters_;
+};
+
+}  // namespace nlb::rpc
