@@ -37,6 +37,13 @@ Controller::Controller(store::Store& store, Settings settings, Outlet outlet)
 Result<std::unique_ptr<Controller>> Controller::open(store::Store& store, Settings settings, Outlet outlet, MonoTime now) {
   std::unique_ptr<Controller> made(new Controller(store, std::move(settings), std::move(outlet)));
   if (auto loaded = made->load(now); !loaded) return tl::unexpected(loaded.error());
+  if (auto taken = made->take_over(now); !taken) return tl::unexpected(taken.error());
+  return made;
+}
+
+Result<std::unique_ptr<Controller>> Controller::read(store::Store& store, MonoTime now) {
+  std::unique_ptr<Controller> made(new Controller(store, {}, {}));
+  if (auto loaded = made->load(now); !loaded) return tl::unexpected(loaded.error());
   return made;
 }
 
@@ -73,7 +80,15 @@ Result<> Controller::load(MonoTime now) {
   for (const auto& entry : services->entries) {
     auto deployment = deployment_from_json(entry.value, now);
     if (!deployment) return fail(deployment.error().kind, entry.key + ": " + deployment.error().text);
-    auto& kept = deployments_[deployment->service()] = std::move(*deployment);
+    const auto name = deployment->service();
+    deployments_[name] = std::move(*deployment);
+  }
+  return {};
+}
+
+// Everything is said again under the new epoch, because nobody knows what the controller before got to say.
+Result<> Controller::take_over(MonoTime now) {
+  for (auto& [name, kept] : deployments_) {
     const auto decision = kept.rollout.resume(now, settings_.epoch);
     if (auto written = write(kept, {"resume", "a controller took over at " + std::string(to_string(kept.rollout.phase())), "", "", kept.rollout_id, kept.rollout.revision()}, nullptr, now); !written)
       return written;
@@ -185,7 +200,7 @@ void Controller::keep_holds(MonoTime now) {
 }
 
 Result<> Controller::step(Deployment& deployment, MonoTime now) {
-  const auto sites = news_.sites(deployment.rollout, now);
+  const auto sites = news_.sites(deployment.rollout, deployment.per_connection, now);
   const auto before = deployment.rollout.phase();
   auto decision = deployment.rollout.step(now, sites);
   const auto halves = news_.halves(deployment.service());

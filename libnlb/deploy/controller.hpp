@@ -50,6 +50,9 @@ class Controller {
   // Reads all there is and publishes it under the new epoch. Errors: the store's, bad_input for a record that can't be read.
   static Result<std::unique_ptr<Controller>> open(store::Store& store, Settings settings, Outlet outlet, MonoTime now);
 
+  // What the store holds, for who asks while no controller runs: nothing is written or published.
+  static Result<std::unique_ptr<Controller>> read(store::Store& store, MonoTime now);
+
   void hear(const bus::Change& change, MonoTime now) { news_.hear(change, now); }
   Result<> tick(MonoTime now);                           // once a second. conflict: another copy leads; else: the store refuses, try on
 
@@ -80,6 +83,7 @@ class Controller {
   struct Unwritten { std::string service; rollout::Decision decision; };
   Controller(store::Store& store, Settings settings, Outlet outlet);
   Result<> load(MonoTime now);
+  Result<> take_over(MonoTime now);
   Reply run(const v1::CommandHead& head, const std::string& service, const rollout::Command& command, const std::string& text, MonoTime now,
             const std::function<void(Deployment&)>& before = {});
   Reply refused(const v1::CommandHead& head, const std::string& service, const Error& why);

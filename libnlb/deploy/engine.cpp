@@ -220,8 +220,6 @@ Result<> Engine::start_servers() {
   Service::Owner owner;
   owner.post = [this](Service::Work work) { loop_.post([this, work = std::move(work)] { work(controller_.get(), now()); }); };
   owner.leader = [this] { return leader(); };
-  const auto door = std::make_shared<rpc::Door>(keys_, false);
-  service_ = std::make_unique<Service>(std::move(owner), pulse_, door);
   for (const auto& address : *addresses) {
     const bool local = address.kind == Endpoint::Kind::unix_path;
     make_folder_of(to_string(address));
@@ -229,7 +227,9 @@ Result<> Engine::start_servers() {
       return fail(ErrorKind::refused, "listen on " + to_string(address) + ": TCP needs mTLS: set security.tls.certificate, key and client_ca, or security.insecure");
     if (!local && certificates_ && !certificates_->mutual() && !config_.security.insecure)
       return fail(ErrorKind::refused, "listen on " + to_string(address) + ": callers would not be known: set security.tls.client_ca, or security.insecure");
-    auto server = rpc::Server::start({address, local ? nullptr : certificates_, config_.security.insecure}, {service_.get()});
+    const bool mutual = !local && certificates_ && certificates_->mutual();
+    services_.push_back(std::make_unique<Service>(owner, pulse_, std::make_shared<rpc::Door>(keys_, mutual)));
+    auto server = rpc::Server::start({address, local ? nullptr : certificates_, config_.security.insecure}, {services_.back().get()});
     if (!server) return tl::unexpected(server.error());
     (*server)->set_serving(true);
     log::info("listening", {{"grpc", to_string((*server)->address())}});

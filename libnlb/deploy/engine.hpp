@@ -65,7 +65,7 @@ class Engine {
   Pulse pulse_;
   std::shared_ptr<rpc::ApiKeys> keys_;
   std::shared_ptr<rpc::Certificates> certificates_;
-  std::unique_ptr<Service> service_;
+  std::vector<std::unique_ptr<Service>> services_;   // one per address: strangers show a certificate, the machine's own don't
   std::vector<std::unique_ptr<rpc::Server>> servers_;
   std::unique_ptr<daemon::Timer> ticker_, campaigner_;
   mutable std::mutex mutex_;            // guards leader_

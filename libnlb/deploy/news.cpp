@@ -119,7 +119,7 @@ void News::hear(const bus::Change& change, MonoTime now) {
 bool News::lives(const Service& service, const std::string& forwarder, MonoTime now) const {
   const auto found = service.traffic.find(forwarder);
   if (found == service.traffic.end()) return false;
-  return std::any_of(found->second.begin(), found->second.end(), [&](const auto& each) { return now - each.second.heard < fresh; });
+  return std::any_of(found->second.begin(), found->second.end(), [&](const auto& each) { return now - each.second.heard < fresh_for; });
 }
 
 rollout::Health News::health(const Service& service, const rollout::Rollout& rollout, const std::string& site, MonoTime now) const {
@@ -157,7 +157,7 @@ void News::keep_window(Service& service) {
   });
 }
 
-std::vector<rollout::SiteNews> News::sites(const rollout::Rollout& rollout, MonoTime now) {
+std::vector<rollout::SiteNews> News::sites(const rollout::Rollout& rollout, bool per_connection, MonoTime now) {
   auto& service = services_[rollout.service()];
   const auto& plan = rollout.plan();
   const auto clock_second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
@@ -173,8 +173,10 @@ std::vector<rollout::SiteNews> News::sites(const rollout::Rollout& rollout, Mono
     std::uint64_t sessions = 0, clients = 0;
     for (const auto& [name, applied] : service.applied) {
       if (!rollout::belongs_to_site(name, site)) continue;
+      const bool measurable = per_connection || applied.clients() > 0;
       news.forwarders.push_back({name, lives(service, name, now), applied.split_epoch(), applied.split_revision(),
-                                 sessions_of(applied, plan.candidate), sessions_of(applied), applied.clients()});
+                                 measurable ? sessions_of(applied, plan.candidate) : 0, measurable ? sessions_of(applied) : 0,
+                                 per_connection ? 0 : applied.clients()});
       if (applied.clients() == 0) continue;
       sessions += sessions_of(applied);
       clients += applied.clients();

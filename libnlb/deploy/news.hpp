@@ -1,7 +1,7 @@
 // What the controller knows of the world: the newest traffic, acknowledgements, modules and replicas that it heard on the bus, and what
 // they mean for one service's rollout. Values in, values out; time is a parameter.
 //
-// A forwarder lives for a service while its traffic is fresh: a new sample number within `fresh`. A publisher that repeats an old
+// A forwarder lives for a service while its traffic is fresh: a new sample number within `fresh_for`. A publisher that repeats an old
 // sample, or an Applied that was heard long ago, is no sign of life. Belongs to the controller's thread.
 #pragma once
 
@@ -19,7 +19,7 @@
 
 namespace nlb::deploy {
 
-inline constexpr Duration fresh = std::chrono::seconds(5);
+inline constexpr Duration fresh_for = std::chrono::seconds(5);
 inline constexpr std::size_t window_seconds = 10;         // of the rates in a status
 inline constexpr std::size_t pending_max = 100000;        // traffic samples between two ticks; more are dropped and counted
 
@@ -34,7 +34,8 @@ class News {
   void hear(const bus::Change& change, MonoTime now);
 
   // One entry per site of the plan, in its order: what happened since the last call, and how things are. Call once a second.
-  std::vector<rollout::SiteNews> sites(const rollout::Rollout& rollout, MonoTime now);
+  // A share is only held against the weight where clients are counted, or each connection is on its own: sessions of one client agree.
+  std::vector<rollout::SiteNews> sites(const rollout::Rollout& rollout, bool per_connection, MonoTime now);
   rollout::Counts halves(const std::string& service);     // of stable, since the last call
 
   VersionView view(const std::string& service, const std::string& version, MonoTime now) const;

@@ -78,20 +78,29 @@ void SiteMeter::add(const std::string& version, const TrafficSample& news) {
 }
 
 Counts SiteMeter::declustered(Shape& shape, const Counts& counts) {
+  shape.attempts += static_cast<double>(counts.stable_attempts);
+  shape.bad += static_cast<double>(counts.stable_bad);
+  const double expected = shape.attempts > 0 ? static_cast<double>(counts.stable_attempts) * shape.bad / shape.attempts : 0;
+  if (expected > 0) {   // Pearson's statistic of this second; its mean over seconds is 1 for independent sessions
+    const double off = static_cast<double>(counts.stable_bad) - expected;
+    shape.seconds = std::min(shape.seconds + 1, dispersion_memory_seconds);
+    shape.dispersion += (off * off / expected - shape.dispersion) / shape.seconds;
+  }
+  const double divisor = std::max({1.0, cluster_, shape.dispersion});
   auto& rest = shape.rest;
-  return {whole_of(rest[0], counts.canary_attempts, cluster_), whole_of(rest[1], counts.stable_attempts, cluster_),
-          whole_of(rest[2], counts.canary_bad, cluster_), whole_of(rest[3], counts.stable_bad, cluster_)};
+  return {whole_of(rest[0], counts.canary_attempts, divisor), whole_of(rest[1], counts.stable_attempts, divisor),
+          whole_of(rest[2], counts.canary_bad, divisor), whole_of(rest[3], counts.stable_bad, divisor)};
 }
 
 Sample SiteMeter::sample(std::int64_t second, std::int64_t clock_second, double weight, const std::string& stable, const std::string& candidate,
                          const std::vector<Signal>& signals) {
   if (stable != stable_ || shapes_.empty()) {   // thresholds are stable's own past
     stable_ = stable;
-    shapes_ = {{"first_byte_p95", &TrafficSample::first_byte, {0.95, Tail::above}, {}},
-               {"first_byte_p99", &TrafficSample::first_byte, {0.99, Tail::above}, {}},
-               {"session_too_short", &TrafficSample::session, {0.01, Tail::below}, {}},
-               {"session_too_long", &TrafficSample::session, {0.99, Tail::above}, {}},
-               {"bytes_back", &TrafficSample::bytes_back, {0.01, Tail::below}, {}}};
+    shapes_ = {{"first_byte_p95", &TrafficSample::first_byte, {0.95, Tail::above}},
+               {"first_byte_p99", &TrafficSample::first_byte, {0.99, Tail::above}},
+               {"session_too_short", &TrafficSample::session, {0.01, Tail::below}},
+               {"session_too_long", &TrafficSample::session, {0.99, Tail::above}},
+               {"bytes_back", &TrafficSample::bytes_back, {0.01, Tail::below}}};
   }
   auto s = std::move(open_[stable]), c = candidate.empty() ? TrafficSample{} : std::move(open_[candidate]);
   open_.clear();

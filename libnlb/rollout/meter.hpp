@@ -4,8 +4,9 @@
 //     resolution, not truth. Another `started` means that the forwarder began again; the first sample ever is only where counting starts.
 //     A sample with the number of the one before it is old news: a publisher that repeats itself is no traffic.
 //   * Sessions that lie beyond a quantile of stable's past (exceed.hpp) come in clusters: one client's sessions resemble each other, and
-//     stickiness puts them all on one colour. So their counts are divided by the sessions per client (Kish's design effect at full
-//     likeness) before they are evidence: valid however alike they are, slower where they aren't.
+//     stickiness puts them all on one colour; and in bursts, when a machine was busy for a moment. So their counts are divided, before
+//     they are evidence, by the sessions per client (Kish's design effect at full likeness) or by the dispersion that stable itself
+//     shows from second to second (as in quasi-Poisson regression), whichever is greater: slower, but not fooled.
 // Pure. One owner, not thread safe.
 #pragma once
 
@@ -46,6 +47,8 @@ class TrafficReader {             // remembers one forwarder's last sample of on
   bool known_ = false;
 };
 
+inline constexpr double dispersion_prior = 3, dispersion_prior_seconds = 10, dispersion_memory_seconds = 600;
+
 class SiteMeter {                 // one service at one site
  public:
   void add(const std::string& version, const TrafficSample& news);
@@ -59,7 +62,14 @@ class SiteMeter {                 // one service at one site
   Counts halves() { return std::exchange(halves_, Counts{}); }
 
  private:
-  struct Shape { std::string_view name; std::vector<std::uint64_t> TrafficSample::* histogram; Exceedances beyond; std::array<double, 4> rest{}; };
+  struct Shape {
+    std::string_view name;
+    std::vector<std::uint64_t> TrafficSample::* histogram;
+    Exceedances beyond;
+    std::array<double, 4> rest{};
+    double attempts = 0, bad = 0;                    // of stable, since the thresholds are its own
+    double dispersion = dispersion_prior, seconds = dispersion_prior_seconds;
+  };
   Counts declustered(Shape& shape, const Counts& counts);
 
   std::map<std::string, TrafficSample> open_;   // by version

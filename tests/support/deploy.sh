@@ -1,0 +1,66 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # sourced after lib.sh; the variables are for the tests
+# What the tests of nlb-deploy share: two versions of a small service behind one nlb-forward, the controller, and a crowd of clients.
+DEPLOY=$NLB_BIN/nlb-deploy
+free_port DEPLOY_ADMIN_PORT
+
+# start_controller: returns when it is ready; DEPLOY_PID. Its configuration is $TEMP/deploy.yaml.
+start_controller() {
+  local ready word=""
+  [ -f "$TEMP/deploy.yaml" ] || cat >"$TEMP/deploy.yaml" <<YAML
+deploy: {grpc: "unix:$TEMP/deploy.sock"}
+store: {sqlite: "$TEMP/deploy-state/deploy.db"}
+admin: {address: "127.0.0.1:$DEPLOY_ADMIN_PORT"}
+log: {level: info}
+YAML
+  rm -f "$TEMP/deploy-ready"
+  mkfifo "$TEMP/deploy-ready"
+  "$DEPLOY" serve --config "$TEMP/deploy.yaml" --ready-fd 9 9>"$TEMP/deploy-ready" >>"$TEMP/deploy.log" 2>&1 </dev/null &
+  DEPLOY_PID=$!
+  PIDS+=("$DEPLOY_PID TERM")
+  exec {ready}<"$TEMP/deploy-ready"
+  read -r -t 20 -u "$ready" word || true
+  exec {ready}<&-
+  [ "$word" = ready ] || fail "nlb-deploy serve did not become ready"
+}
+deploy() { local verb=$1; shift; "$DEPLOY" "$verb" "$@" --config "$TEMP/deploy.yaml"; }
+canary() { local verb=$1; shift; "$DEPLOY" canary "$verb" "$@" --config "$TEMP/deploy.yaml"; }
+state_of() { deploy get "$1" -o ndjson | jq -r "$2"; }
+phase_is() { [ "$(state_of web .phase)" = "$1" ]; }
+
+# start_version NAME [KIND SHARE]: two replicas; their ports are PORT_NAME_1 and PORT_NAME_2.
+start_version() {
+  local name=$1 replica port
+  shift
+  for replica in 1 2; do
+    free_port port
+    run "$name-$replica" "$PYTHON" "$SUPPORT/versions.py" serve "$port" "$name" "$@"
+    wait_port "$port"
+    printf -v "PORT_${name}_$replica" %s "$port"
+  done
+}
+
+# start_site [KIND SHARE]: v1 (good) and v2 (as said) behind nlb-forward as service web, the controller, and v1 as stable.
+start_site() {
+  start_version v1
+  start_version v2 "$@"
+  start_controller
+  start_forward <<YAML
+$(listener)
+modules:
+$(for v in v1 v2; do for r in 1 2; do port=PORT_${v}_$r; module "$v-$r" http "${!port}" "service: web, version: $v"; done; done)
+services: {web: {eject: {failures: 1000000}}}
+routes: [{protocol: http, service: web}]
+YAML
+  deploy init web --stable v1 >/dev/null
+  eventually 15 split_is_applied
+}
+split_is_applied() { deploy get web -o ndjson | jq -e '.forwarders | length > 0 and all(.split_revision >= 0 and .refused == "")'; }
+
+# start_crowd CLIENTS RATE: CROWD_PID; stop_crowd prints what it saw.
+start_crowd() {
+  rm -f "$TEMP/crowd.end"
+  "$PYTHON" "$SUPPORT/versions.py" crowd "$FORWARD_PORT" "$1" "$2" "$TEMP/crowd.end" >"$TEMP/crowd.json" 2>"$TEMP/crowd.log" &
+  CROWD_PID=$!
+  PIDS+=("$CROWD_PID TERM")
+}
+stop_crowd() { touch "$TEMP/crowd.end"; eventually 30 gone "$CROWD_PID"; cat "$TEMP/crowd.json"; }
