@@ -19,7 +19,7 @@ assert_contains "$(cat "$TEMP/stderr")" "legal now: start, switch, undo" "the re
 assert_exit 6 deploy init web --stable v7
 assert_exit 6 deploy switch web --to v9
 assert_exit 6 canary start web --to v2 --expect-rev 9
-assert_exit 5 canary start web --to v2 --step 10 --every 1m --wait --timeout 2s
+assert_exit 5 canary start web --to v2 --step 10 --every 1m --wait --timeout 2s >"$TEMP/undecided.out"
 assert_exit 6 canary start web --to v2
 assert_contains "$(cat "$TEMP/stderr")" "a rollout of web from v1 to v2 is" "what is running"
 kill -KILL "$DEPLOY_PID"

@@ -29,13 +29,13 @@ phase_is() { [ "$(state_of web .phase)" = "$1" ]; }
 
 # start_version NAME [KIND SHARE]: two replicas; their ports are PORT_NAME_1 and PORT_NAME_2.
 start_version() {
-  local name=$1 replica port
+  local name=$1 replica
   shift
   for replica in 1 2; do
-    free_port port
-    run "$name-$replica" "$PYTHON" "$SUPPORT/versions.py" serve "$port" "$name" "$@"
-    wait_port "$port"
-    printf -v "PORT_${name}_$replica" %s "$port"
+    free_port VERSION_PORT
+    run "$name-$replica" "$PYTHON" "$SUPPORT/versions.py" serve "$VERSION_PORT" "$name" "$@"
+    wait_port "$VERSION_PORT"
+    printf -v "PORT_${name}_$replica" %s "$VERSION_PORT"
   done
 }
 

@@ -12,7 +12,7 @@ namespace nlb::deploy {
 
 Result<cli::ExitCode> in_foreground(const config::Config& config, const std::function<Result<cli::ExitCode>()>& work) {
   auto quiet = config.log;
-  if (quiet.level == "info") quiet.level = "warning";   // the view belongs to the rollout
+  if (quiet.level == "info") quiet.level = "warn";   // the view belongs to the rollout
   if (auto logging = daemon::log::set_up("nlb-deploy", quiet); !logging) return tl::unexpected(logging.error());
   const auto places = cli::places_of("deploy");
   daemon::ControlLoop loop;
