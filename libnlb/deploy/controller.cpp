@@ -202,6 +202,7 @@ void Controller::keep_holds(MonoTime now) {
 Result<> Controller::step(Deployment& deployment, MonoTime now) {
   const auto sites = news_.sites(deployment.rollout, deployment.per_connection, now);
   const auto before = deployment.rollout.phase();
+  const auto reason_before = deployment.rollout.reason();
   auto decision = deployment.rollout.step(now, sites);
   const auto halves = news_.halves(deployment.service());
   if (halves.canary_attempts + halves.stable_attempts > 0) {
@@ -221,7 +222,7 @@ Result<> Controller::step(Deployment& deployment, MonoTime now) {
   const auto phase = deployment.rollout.phase();
   Line line{std::string(to_string(phase)), phase == before ? "at " : std::string(to_string(before)) + " to ", "", "", deployment.rollout_id, deployment.rollout.revision()};
   line.text += std::string(to_string(phase)) + ", weight " + rollout::format_percent(deployment.rollout.weight()) + " %";
-  if (!deployment.rollout.reason().empty()) line.text += ": " + deployment.rollout.reason();
+  if (deployment.rollout.reason() != reason_before) line.text += ": " + deployment.rollout.reason();
   if (auto written = write(deployment, line, nullptr, now); !written) return written;
   act(deployment, unwritten_.back().decision);
   unwritten_.pop_back();

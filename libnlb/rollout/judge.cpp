@@ -149,7 +149,7 @@ std::vector<std::string> Judge::explain() const {
                          static_cast<unsigned long long>(first.total().canary_attempts), static_cast<unsigned long long>(exposure_wanted()),
                          std::exp(first.log_e_not_twice())));
   if (!ejected_.empty()) lines.push_back("replica " + ejected_ + " was ejected; its events no longer count");
-  if (const auto fast = speed(5))
+  if (const auto fast = speed(5); fast && std::isfinite(fast->seconds))
     lines.push_back(format("a canary five times as bad would take about %.0f bad events, %.0f s at the present rate", fast->events, fast->seconds));
   return lines;
 }

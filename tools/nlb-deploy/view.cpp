@@ -225,7 +225,7 @@ cli::Json to_json(const v1::DeployStatus& status) {
   for (const auto step : rollout.steps_per_10000()) steps.push_back(percent(step));
   auto& evidence = made["evidence"] = cli::Json::array();
   for (const auto& each : rollout.evidence())
-    evidence.push_back({{"signal", each.metric()}, {"evidence", each.e_value()}, {"alarm_at", each.alpha() > 0 ? 1 / each.alpha() : 0}, {"alarm", each.alarm()},
+    evidence.push_back({{"signal", each.metric()}, {"evidence", each.e_value()}, {"alarm_at", each.alpha() > 0 ? std::round(1 / each.alpha()) : 0}, {"alarm", each.alarm()},
                         {"canary_attempts", each.canary_attempts()}, {"canary_bad", each.canary_bad()}, {"stable_attempts", each.stable_attempts()},
                         {"stable_bad", each.stable_bad()}});
   json["rollout"] = std::move(made);
