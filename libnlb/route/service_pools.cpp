@@ -70,8 +70,9 @@ void ServicePools::finish(const ServiceOptions& options) {
 
 const ServicePools::Share& ServicePools::share_of(const Service& service, const PickQuestion& q) const {
   if (shares_.size() == 1) return shares_[0];
-  const auto bucket = split_.sticky == SplitSticky::client ? sticky_bucket(split_.salt, q.client, service.name)
-                                                           : static_cast<std::uint32_t>(q.rng.below(sticky_buckets));
+  const bool together = split_.sticky == SplitSticky::client;
+  const auto bucket = together ? sticky_bucket(split_.salt, q.client, service.name) : static_cast<std::uint32_t>(q.rng.below(sticky_buckets));
+  if (together) service.state->clients.see(bucket);
   for (const Share& share : shares_)
     if (bucket < share.end) return share;
   return shares_.back();

@@ -87,6 +87,7 @@ Result<> BusLink::open(const config::Config& config, const config::Places& place
     options.publish = config.bus.publish;
     make_ipc_folder(options.publish);
     publisher_ = std::make_unique<Publisher>(name, unix_us());
+    facts_.set_name(name);
   } else {
     log::warning("publishing nothing on the bus", {{"reason", lock.error().text}});
   }

@@ -5,21 +5,29 @@
 
 #include "libnlb/bus/codec_topic.hpp"
 #include "libnlb/bus/records.hpp"
+#include "libnlb/rollout/meter.hpp"
 #include "nlb/v1/bus.pb.h"
 
 namespace nlb::forward {
 namespace {
 
+const auto& parts_for(const v1::Split& message, const std::string& name) {
+  for (const auto& site : message.sites())
+    if (rollout::belongs_to_site(name, site.site())) return site.parts();
+  return message.parts();
+}
+
 // A deployer lists stable first; the table wants the version whose share changes first, so that its buckets grow from zero.
-Result<KnownSplit> to_split(const v1::Split& message, std::uint64_t epoch) {
+Result<KnownSplit> to_split(const v1::Split& message, std::uint64_t epoch, const std::string& name) {
   KnownSplit known;
   known.epoch = epoch;
   known.split.service = message.service();
   known.split.generation = message.revision();
   known.split.sticky = message.sticky() == v1::STICKY_CONNECTION ? route::SplitSticky::connection : route::SplitSticky::client;
   std::copy_n(message.salt().begin(), std::min(message.salt().size(), known.split.salt.size()), known.split.salt.begin());
+  known.ejected.assign(message.ejected_modules().begin(), message.ejected_modules().end());
   std::uint64_t sum = 0;
-  for (const auto& part : message.parts()) {
+  for (const auto& part : parts_for(message, name)) {
     known.split.versions.push_back({part.version(), part.weight_per_10000()});
     sum += part.weight_per_10000();
     if (part.weight_per_10000() > 0 || message.old_sessions() == v1::OLD_SESSIONS_STAY) continue;
@@ -65,7 +73,7 @@ bool Facts::apply_split(const bus::Change& change, std::string& problem) {
   if (change.kind == bus::Change::Kind::gone) return splits_.erase(service) > 0;
   v1::Split message;
   const bool read = message.ParseFromArray(change.payload->data(), static_cast<int>(change.payload->size()));
-  auto split = read ? to_split(message, change.epoch) : Result<KnownSplit>(fail(ErrorKind::bad_input, change.topic + ": not a split"));
+  auto split = read ? to_split(message, change.epoch, name_) : Result<KnownSplit>(fail(ErrorKind::bad_input, change.topic + ": not a split"));
   auto& known = splits_[service];
   if (split && (split->epoch < known.epoch || (split->epoch == known.epoch && split->split.generation < known.split.generation)))
     split = fail(ErrorKind::conflict, "split of '" + service + "' refused: it is older than the one in force");
@@ -79,7 +87,13 @@ bool Facts::apply_split(const bus::Change& change, std::string& problem) {
 
 relay::Remote Facts::remote() const {
   relay::Remote remote;
-  for (const auto& [topic, module] : modules_) remote.modules.push_back(module);
+  for (const auto& [topic, module] : modules_) {
+    remote.modules.push_back(module);
+    const auto split = splits_.find(module.service);
+    if (split == splits_.end()) continue;
+    const auto& ejected = split->second.ejected;
+    if (std::find(ejected.begin(), ejected.end(), module.name) != ejected.end()) remote.modules.back().weight = 0;
+  }
   for (const auto& [service, known] : splits_) {
     if (known.split.versions.empty()) continue;   // only ever refused
     remote.splits.push_back(known.split);

@@ -15,11 +15,14 @@ struct KnownSplit {
   route::Split split;
   relay::Remote ends;            // only version_ends is used
   std::uint64_t epoch = 0;       // the deployer's
+  std::vector<std::string> ejected;   // modules that get no new sessions while this split is in force
   std::string refused;           // why the newest word was not taken; empty: it was
 };
 
 class Facts {
  public:
+  // Which forwarder this is: a group's split has weights per site, and a forwarder belongs to the site that its name begins with.
+  void set_name(std::string name) { name_ = std::move(name); }
   // True when routing changes. What can't be read is refused and said in `problem`; the last good word stays.
   bool apply(const bus::Change& change, std::string& problem);
   relay::Remote remote() const;
@@ -30,6 +33,7 @@ class Facts {
   bool apply_module(const bus::Change& change, std::string& problem);
   bool apply_split(const bus::Change& change, std::string& problem);
 
+  std::string name_;
   std::map<std::string, registry::Module> modules_;   // by topic
   std::map<std::string, KnownSplit> splits_;          // by service
 };

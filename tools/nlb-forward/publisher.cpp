@@ -32,6 +32,12 @@ void add(v1::Counters& to, const v1::Counters& from) {
   to.set_failing_clients(to.failing_clients() + from.failing_clients());
 }
 
+route::ServiceState* state_of(const relay::Forwarder& forwarder, const std::string& name) {
+  for (const auto& service : forwarder.plan().table->services())
+    if (service.name == name) return service.state.get();
+  return nullptr;
+}
+
 std::uint64_t uptime_second(const relay::Forwarder& forwarder, MonoTime t) {
   return t <= forwarder.started() ? 0 : static_cast<std::uint64_t>((t - forwarder.started()) / 1s);
 }
@@ -112,6 +118,19 @@ void Publisher::count_failures(relay::Forwarder& forwarder, MonoTime now) {
   }
 }
 
+// A second in which nothing but connect failures happened adds to the row; one success ends it.
+void Publisher::count_row(Version& version, const v1::Counters& totals, v1::Traffic& message) {
+  auto& row = version.row;
+  const bool success = totals.sessions_opened() > row.opened;
+  row.failed_row = success ? 0 : row.failed_row + totals.connect_failures() - std::min(row.failures, totals.connect_failures());
+  row.clients_row = success || row.failed_row == 0 ? 0 : row.clients_row + version.failing_clients - row.clients;
+  row.opened = totals.sessions_opened();
+  row.failures = totals.connect_failures();
+  row.clients = version.failing_clients;
+  message.set_connect_failures_in_row(static_cast<std::uint32_t>(row.failed_row));
+  message.set_connect_failing_clients_in_row(static_cast<std::uint32_t>(row.clients_row));
+}
+
 v1::Traffic Publisher::traffic(const VersionKey& key, Version& version, relay::Forwarder& forwarder, MonoTime now) {
   Sums all = version.gone;
   v1::Traffic message;
@@ -140,6 +159,7 @@ v1::Traffic Publisher::traffic(const VersionKey& key, Version& version, relay::F
   message.set_sample(sample_);
   message.set_protocol(bus::to_proto(version.protocol));
   *message.mutable_totals() = all.counters;
+  count_row(version, all.counters, message);
   put(*message.mutable_connect_us(), all.connect);
   put(*message.mutable_first_byte_us(), all.first_byte);
   put(*message.mutable_session_ms(), all.session);
@@ -174,6 +194,7 @@ v1::Applied Publisher::applied(const std::string& service, const KnownSplit& kno
     state.confirmed = true;
     state.since = now;
     for (const auto& part : known.split.versions) state.routed_before[part.version] = routed(service, part.version);
+    if (auto* shared = state_of(forwarder, service)) shared->clients.clear();
   }
   v1::Applied message;
   message.set_forwarder(name_);
@@ -183,6 +204,7 @@ v1::Applied Publisher::applied(const std::string& service, const KnownSplit& kno
   if (!state.confirmed) return message;
   message.set_split_revision(known.split.generation);
   message.set_in_force_ms(static_cast<std::uint64_t>((now - state.since) / 1ms));
+  if (auto* shared = state_of(forwarder, service)) message.set_clients(shared->clients.clients());
   std::uint64_t total = 0;
   for (const auto& part : known.split.versions) total += routed(service, part.version) - state.routed_before[part.version];
   for (const auto& part : known.split.versions) {

@@ -40,6 +40,7 @@ class Publisher {
     std::map<std::uint32_t, std::uint64_t> failing_of;      // distinct failing clients by module number
     std::deque<Second> seconds;
     std::uint64_t attempts_before = 0, failing_clients = 0;
+    struct { std::uint64_t opened = 0, failures = 0, clients = 0, failed_row = 0, clients_row = 0; } row;   // connects that failed in a row
     Protocol protocol = Protocol::unknown;
     std::string colour;
   };
@@ -54,6 +55,7 @@ class Publisher {
   void count_failures(relay::Forwarder& forwarder, MonoTime now);
   v1::Traffic traffic(const VersionKey& key, Version& version, relay::Forwarder& forwarder, MonoTime now);
   v1::Applied applied(const std::string& service, const KnownSplit& known, relay::Forwarder& forwarder, MonoTime now);
+  void count_row(Version& version, const v1::Counters& totals, v1::Traffic& message);
   std::uint64_t routed(const std::string& service, const std::string& version) const;
   Second& second_of(Version& version, std::uint64_t second);
 
