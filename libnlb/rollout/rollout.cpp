@@ -307,6 +307,7 @@ Decision Rollout::step(MonoTime now, std::span<const SiteNews> sites) {
 
 Decision Rollout::resume(MonoTime now, std::uint64_t epoch) {
   state_.epoch = epoch;
+  ++state_.split_version;   // the same weights under a new epoch are a new intent: who compares contents must not take it for the old one
   bake_since_ = now;
   Decision decision{true, {}};
   publish_all(decision);
