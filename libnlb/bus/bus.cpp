@@ -156,19 +156,30 @@ struct Bus::Impl {
     return {};
   }
 
+  // Takes the place of the peer's sockets only once it is whole. Throws zmq::error_t.
   void connect(Peer& peer) {
-    peer.news = zmq::socket_t(context, zmq::socket_type::sub);
-    peer.sync = zmq::socket_t(context, zmq::socket_type::dealer);
-    for (auto* socket : {&peer.news, &peer.sync}) {
+    zmq::socket_t news_of_peer(context, zmq::socket_type::sub), sync_of_peer(context, zmq::socket_type::dealer);
+    for (auto* socket : {&news_of_peer, &sync_of_peer}) {
       set_common_options(*socket, options.high_water_mark);
       if (!peer.options.server_key.empty()) be_curve_client(*socket, options.keys, peer.options.server_key);
     }
-    peer.news.set(zmq::sockopt::subscribe, welcome_topic);
-    for (const auto& name : options.subscriber.classes) peer.news.set(zmq::sockopt::subscribe, name);
-    if (options.subscriber.classes.empty()) peer.news.set(zmq::sockopt::subscribe, "");
-    peer.news.set(zmq::sockopt::subscribe, beat_topic);      // last: who hears a beat has all its subscriptions in place
-    peer.news.connect(peer.options.publish);
-    peer.sync.connect(peer.options.sync);
+    news_of_peer.set(zmq::sockopt::subscribe, welcome_topic);
+    for (const auto& name : options.subscriber.classes) news_of_peer.set(zmq::sockopt::subscribe, name);
+    if (options.subscriber.classes.empty()) news_of_peer.set(zmq::sockopt::subscribe, "");
+    news_of_peer.set(zmq::sockopt::subscribe, beat_topic);   // last: who hears a beat has all its subscriptions in place
+    news_of_peer.connect(peer.options.publish);
+    sync_of_peer.connect(peer.options.sync);
+    peer.news = std::move(news_of_peer);
+    peer.sync = std::move(sync_of_peer);
+  }
+
+  // Where descriptors have run out the old sockets stay and go on trying; the next silence asks again.
+  void reconnect(Peer& peer) {
+    try {
+      connect(peer);
+    } catch (const zmq::error_t&) {
+      ++counted.reconnects_failed;
+    }
   }
 
   // ---- the owner's side
@@ -241,11 +252,7 @@ struct Bus::Impl {
   // ---- the subscriber's side
 
   void act(Peer& peer, Effects effects) {
-    if (effects.reconnect) {
-      peer.news.close();
-      peer.sync.close();
-      connect(peer);
-    }
+    if (effects.reconnect) reconnect(peer);
     if (effects.request) {
       const auto payload = make_payload(encode_request(*effects.request));
       (void)send(peer.sync, {std::string(sync_topic), {.flags = Flag::sync, .payload_crc = crc_of(payload)}, payload});

@@ -55,7 +55,8 @@ struct PeerStatus {
 };
 struct Status {
   std::string publish, sync;             // as bound; empty when this process owns nothing
-  std::uint64_t epoch = 0, head_seq = 0, published = 0, slow_subscriber_drops = 0, sync_requests = 0, sync_drops = 0;
+  std::uint64_t epoch = 0, head_seq = 0, published = 0, slow_subscriber_drops = 0, sync_requests = 0, sync_drops = 0,
+                reconnects_failed = 0;   // descriptors had run out; the old sockets stay
   std::uint64_t curve_accepted = 0, curve_refused = 0, fence_refused = 0;
   std::vector<PeerStatus> peers;
 };
