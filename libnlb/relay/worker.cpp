@@ -191,10 +191,18 @@ void Worker::on_deadline(Session& s) {
       s.unset(flag::of(flag::paused_up, flow));
       if (pump(s, flow) == Step::ended) return;
     }
-    if (s.previous == nullptr) set_idle_deadline(s);
-    return;
+    return set_pause_deadline(s);
   }
   finish(s, s.has(flag::deadline_fixed) ? End::drained : End::idle_timeout);
+}
+
+// A direction whose pause outlasts the deadline that came (the other's, or one rounded down) is looked at again when it ends.
+void Worker::set_pause_deadline(Session& s) {
+  auto next = MonoTime::max();
+  for (Flow flow : {Flow::up, Flow::down})
+    if (s.has(flag::of(flag::paused_up, flow))) next = std::min(next, s.held->resume_at[index(flow)]);
+  if (next != MonoTime::max()) set_deadline(s, next > now_ ? static_cast<Tick>((next - now_) / 1ms) + 1 : 1);
+  else if (s.previous == nullptr) set_idle_deadline(s);
 }
 
 void Worker::housekeeping() {

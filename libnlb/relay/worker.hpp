@@ -95,6 +95,7 @@ class Worker {
   void want_writable(Session& s, Flow flow);    // the receiver of `flow` is to tell when it takes bytes again
   void set_deadline(Session& s, Tick from_now_ms);
   void set_idle_deadline(Session& s);
+  void set_pause_deadline(Session& s);
   void sweep_leaving();
   void end_versions();
   void fix_deadline(Session& s, Tick deadline_ms);
