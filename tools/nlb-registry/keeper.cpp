@@ -33,7 +33,10 @@ Result<registry::Stored> decode(std::string_view bytes) {
 
 Keeper::Keeper(std::unique_ptr<store::Store> store) : store_(std::move(store)), thread_([this] { run(); }) {}
 
-Keeper::~Keeper() {
+Keeper::~Keeper() { finish(); }
+
+void Keeper::finish() {
+  if (!thread_.joinable()) return;
   {
     std::lock_guard lock(mutex_);
     stop_ = true;
@@ -51,11 +54,19 @@ void Keeper::submit(Item item) {
   woken_.notify_one();
 }
 
-void Keeper::load(std::optional<store::Condition> fence, Loaded loaded) { submit({{}, {}, std::move(loaded), std::move(fence)}); }
-void Keeper::put(const registry::Stored& stored, Done done) {
-  submit({store::put_of(key_of(stored.module.key()), encode(stored)), std::move(done), {}, {}});
+void Keeper::load(std::optional<store::Condition> fence, Loaded loaded) {
+  submit({{}, {}, [this, fence = std::move(fence), loaded = std::move(loaded)] { read(fence, loaded); }});
 }
-void Keeper::remove(const registry::ModuleKey& key, Done done) { submit({store::remove_of(key_of(key)), std::move(done), {}, {}}); }
+void Keeper::look(std::string key, std::function<void(std::string)> seen) {
+  submit({{}, {}, [this, key = std::move(key), seen = std::move(seen)] {
+            const auto entry = store_->get(key);
+            seen(entry && *entry ? (*entry)->value : std::string());
+          }});
+}
+void Keeper::put(const registry::Stored& stored, Done done) {
+  submit({store::put_of(key_of(stored.module.key()), encode(stored)), std::move(done), {}});
+}
+void Keeper::remove(const registry::ModuleKey& key, Done done) { submit({store::remove_of(key_of(key)), std::move(done), {}}); }
 
 Keeper::Status Keeper::status() const {
   std::lock_guard lock(mutex_);
@@ -67,8 +78,8 @@ void Keeper::run() {
     auto items = wait_for_work();
     const bool last = items.empty();
     while (!items.empty()) {
-      if (items.front().loaded) {
-        read(items.front());
+      if (items.front().reads) {
+        items.front().reads();
         items.pop_front();
       } else {
         write(items);
@@ -94,18 +105,18 @@ std::deque<Keeper::Item> Keeper::wait_for_work() {
   return std::exchange(queue_, {});
 }
 
-void Keeper::read(const Item& item) {
+void Keeper::read(const std::optional<store::Condition>& fence, const Loaded& loaded) {
   owed_.clear();
-  fence_ = item.fence;
+  fence_ = fence;
   auto entries = store_->range("modules/");
-  if (!entries) return item.loaded(tl::unexpected(entries.error()));
+  if (!entries) return loaded(tl::unexpected(entries.error()));
   std::vector<registry::Stored> all;
   for (const auto& entry : entries->entries) {
     auto stored = decode(entry.value);
     if (stored) all.push_back(std::move(*stored));
     else daemon::log::warning("a stored module can't be read and is left out", {{"key", entry.key}, {"reason", stored.error().text}});
   }
-  item.loaded(std::move(all));
+  loaded(std::move(all));
 }
 
 // One transaction: what is owed, and as many of the waiting changes as fit. The last value of a key is the one that is written.
@@ -118,7 +129,7 @@ void Keeper::write(std::deque<Item>& items) {
     batch.insert(std::move(node));
   }
   std::vector<Done> waiting;
-  while (!items.empty() && !items.front().loaded && batch.size() < batch_operations_max && bytes < batch_bytes_max) {
+  while (!items.empty() && !items.front().reads && batch.size() < batch_operations_max && bytes < batch_bytes_max) {
     auto& item = items.front();
     bytes += item.operation.key.size() + item.operation.value.size();
     owed_.erase(item.operation.key);

@@ -29,21 +29,23 @@ class Keeper {
   struct Status { std::uint64_t commits = 0, failed = 0, owed = 0, waiting = 0; std::string last_error; };
 
   explicit Keeper(std::unique_ptr<store::Store> store);
-  ~Keeper();                                                  // writes what waits, and tries what is owed once more
+  ~Keeper();
+  void finish();                                              // writes what waits, tries what is owed once more, ends the thread
 
   store::Store& store() { return *store_; }
   // Everything that was kept; later writes carry the fence. What was owed under an earlier fence is dropped.
   void load(std::optional<store::Condition> fence, Loaded loaded);
   void put(const registry::Stored& stored, Done done);
   void remove(const registry::ModuleKey& key, Done done);
+  void look(std::string key, std::function<void(std::string value)> seen);   // empty: it isn't there, or the store is away
   Status status() const;
 
  private:
-  struct Item { store::Operation operation; Done done; Loaded loaded; std::optional<store::Condition> fence; };
+  struct Item { store::Operation operation; Done done; std::function<void()> reads; };
   void submit(Item item);
   void run();
   std::deque<Item> wait_for_work();
-  void read(const Item& item);
+  void read(const std::optional<store::Condition>& fence, const Loaded& loaded);
   void write(std::deque<Item>& items);
   void settle(const Result<store::Committed>& result, const std::map<std::string, store::Operation>& batch);
 

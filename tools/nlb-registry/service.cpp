@@ -1,0 +1,277 @@
+#include "tools/nlb-registry/service.hpp"
+
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <charconv>
+#include <filesystem>
+#include <thread>
+
+#include <boost/asio/io_context.hpp>
+
+#include "libnlb/bus/codec_topic.hpp"
+#include "libnlb/core/hash.hpp"
+#include "libnlb/daemon/log.hpp"
+#include "libnlb/store/open.hpp"
+#include "nlb/v1/bus.pb.h"
+
+namespace nlb::registrar {
+
+namespace {
+
+constexpr Duration end_patience = std::chrono::seconds(1);
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  if (::getrandom(&seed, sizeof seed, 0) != sizeof seed) seed = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+  return seed;
+}
+
+std::uint64_t unix_us() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+}
+
+// Greater than every epoch before it as long as the store lives, and by the clock when it doesn't.
+Result<std::uint64_t> next_epoch(store::Store& store) {
+  auto entry = store.get("epoch");
+  if (!entry) return tl::unexpected(entry.error());
+  std::uint64_t stored = 0;
+  if (*entry) std::from_chars((*entry)->value.data(), (*entry)->value.data() + (*entry)->value.size(), stored);
+  const auto epoch = std::max(stored + 1, unix_us());
+  if (auto put = store.put("epoch", std::to_string(epoch)); !put) return tl::unexpected(put.error());
+  return epoch;
+}
+
+std::string path_of_ipc(const std::string& endpoint) { return endpoint.starts_with("ipc:///") ? endpoint.substr(6) : std::string(); }
+
+Result<> make_folder_of(const std::string& path) {
+  std::error_code error;
+  const auto folder = std::filesystem::path(path).parent_path();
+  if (folder.empty() || std::filesystem::exists(folder, error)) return {};
+  std::filesystem::create_directories(folder, error);
+  if (error) return fail(ErrorKind::unavailable, "make " + folder.string() + ": " + error.message() + ": make it, or set NLB_RUNTIME_DIR");
+  (void)::chmod(folder.c_str(), 0750);
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Service>> Service::start(const config::Config& config, daemon::ControlLoop& loop) {
+  std::unique_ptr<Service> service(new Service(config, loop));
+  if (auto opened = service->open(); !opened) {
+    service->stop();
+    return tl::unexpected(opened.error());
+  }
+  return service;
+}
+
+Service::~Service() { stop(); }
+
+Result<> Service::open() {
+  auto store = store::open_store(config_.store, "registry", config_.security.tls);
+  if (!store) return tl::unexpected(store.error());
+  keeper_ = std::make_unique<Keeper>(std::move(*store));
+  engine_ = std::make_unique<Engine>(loop_, config_, *keeper_, random_seed());
+  engine_->set_publish([this](std::string topic, std::string payload) { publish(std::move(topic), std::move(payload)); });
+  if (auto ok = open_doors(); !ok) return ok;
+  if (config_.store.etcd_endpoints.empty()) return lead_alone();
+  campaign();
+  return {};
+}
+
+Result<> Service::open_doors() {
+  auto keys = rpc::ApiKeys::gather(config_.security.api_key_file);
+  if (!keys) return tl::unexpected(keys.error());
+  keys_->set(*keys);
+  if (!config_.security.tls.certificate.empty()) {
+    auto loaded = rpc::Certificates::load(config_.security.tls);
+    if (!loaded) return tl::unexpected(loaded.error());
+    certificates_ = std::move(*loaded);
+  }
+  const auto door = std::make_shared<rpc::Door>(keys_, certificates_ && certificates_->mutual());
+  calls_ = std::make_unique<rpc::RegistryService>(door, engine_->handlers());
+  if (config_.registry.grpc.kind == Endpoint::Kind::unix_path)
+    if (auto made = make_folder_of(config_.registry.grpc.host); !made) return made;
+  auto server = rpc::Server::start({config_.registry.grpc, certificates_, config_.security.insecure}, {calls_.get()});
+  if (!server) return tl::unexpected(server.error());
+  server_ = std::move(*server);
+  daemon::log::info("listening", {{"grpc", to_string(server_->address())}, {"tls", certificates_ != nullptr}, {"api_key", !keys_->empty()}});
+  if (server_->plain_to_strangers()) daemon::log::warning("gRPC without TLS is open to other machines (--insecure)", {{"grpc", to_string(server_->address())}});
+  return {};
+}
+
+// ---- leading
+
+Result<> Service::lead_alone() {
+  const auto epoch = next_epoch(keeper_->store());
+  if (!epoch) return tl::unexpected(epoch.error());
+  std::promise<Result<std::vector<registry::Stored>>> loaded;
+  keeper_->load(std::nullopt, [&](Result<std::vector<registry::Stored>> all) { loaded.set_value(std::move(all)); });
+  auto known = loaded.get_future().get();
+  if (!known) return tl::unexpected(known.error());
+  if (auto ok = open_bus(*epoch); !ok) return ok;
+  lead(*epoch, std::move(*known));
+  return {};
+}
+
+void Service::campaign() {
+  campaign_ = std::make_unique<store::Campaign>(
+      keeper_->store(), store::ElectionOptions{"leader", to_string(server_->address()), config_.store.etcd_lease},
+      [this](const store::Leadership& leadership) { loop_.post([this, leadership] { on_leadership(leadership); }); });
+  leader_timer_ = loop_.every(1s, [this] { look_for_leader(); });
+}
+
+void Service::on_leadership(const store::Leadership& leadership) {
+  if (!leadership.leads) {
+    server_->set_serving(false);
+    return engine_->step_down({});
+  }
+  keeper_->load(leadership.fence, [this, fence = leadership.fence](Result<std::vector<registry::Stored>> known) {
+    loop_.post([this, fence, known = std::move(known)]() mutable {
+      if (!campaign_ || !campaign_->now().leads || campaign_->now().fence.revision != fence.revision) return;
+      if (!known) {
+        daemon::log::error("the store can't be read; trying again", {{"reason", known.error().text}});
+        load_timer_ = loop_.after(500ms, [this, fence] { on_leadership({true, fence}); });
+        return;
+      }
+      const auto epoch = static_cast<std::uint64_t>(fence.revision);
+      if (auto opened = open_bus(epoch); !opened) daemon::log::error("the bus can't be opened", {{"reason", opened.error().text}});
+      lead(epoch, std::move(*known));
+    });
+  });
+}
+
+void Service::look_for_leader() {
+  if (engine_->leading()) return;
+  keeper_->look("leader", [this](std::string leader) {
+    loop_.post([this, leader = std::move(leader)] {
+      if (!engine_->leading()) engine_->step_down(leader);
+    });
+  });
+}
+
+void Service::lead(std::uint64_t epoch, std::vector<registry::Stored> known) {
+  engine_->lead(epoch, std::move(known));
+  publish_directory();
+  server_->set_serving(true);
+  server_->set_serving("nlb.v1.NLBService", true);
+}
+
+// ---- the bus
+
+Result<bus::Options> Service::bus_options(std::uint64_t epoch) const {
+  bus::Options options;
+  options.owner = bus::OwnerOptions{.id = name_hash("registry " + config_.bus.publish), .name = "registry", .epoch = epoch};
+  options.publish = config_.bus.publish;
+  options.insecure = config_.security.insecure;
+  options.allowed_keys_dir = config_.bus.curve_allowed_keys_dir;
+  options.subscriber.classes = {"traffic"};
+  if (!config_.bus.curve_secret_key_file.empty()) {
+    auto keys = bus::load_keys(config_.bus.curve_secret_key_file);
+    if (!keys) return tl::unexpected(keys.error());
+    options.keys = std::move(*keys);
+  }
+  std::string server_key;
+  if (!config_.bus.curve_server_key_file.empty()) {
+    auto key = bus::load_public_key(config_.bus.curve_server_key_file);
+    if (!key) return tl::unexpected(key.error());
+    server_key = std::move(*key);
+  }
+  for (const auto& peer : config_.bus.subscribe)
+    if (peer != config_.bus.publish) options.peers.push_back({peer, {}, server_key, {}});
+  return options;
+}
+
+Result<> Service::open_bus(std::uint64_t epoch) {
+  bus_.reset();                            // an older epoch's sockets are closed before the new ones are bound
+  auto options = bus_options(epoch);
+  if (!options) return tl::unexpected(options.error());
+  if (const auto path = path_of_ipc(config_.bus.publish); !path.empty()) {
+    if (auto made = make_folder_of(path); !made) return made;
+    if (!bus_lock_) {                      // a second bind to an ipc path succeeds and steals it
+      auto lock = bus::DirectoryLock::take(path + ".lock");
+      if (!lock) return tl::unexpected(lock.error());
+      bus_lock_.emplace(std::move(*lock));
+    }
+  }
+  auto started = bus::Bus::start(std::move(*options), [this](bus::PeerChange change) {
+    loop_.post([this, change = std::move(change)] { engine_->heard(change); });
+  });
+  if (!started) return tl::unexpected(started.error());
+  bus_ = std::move(*started);
+  daemon::log::info("publishing", {{"bus", bus_->status().publish}, {"epoch", epoch}});
+  return {};
+}
+
+void Service::publish(std::string topic, std::string payload) {
+  if (!bus_) return;
+  const auto done = payload.empty() ? bus_->withdraw(std::move(topic)) : bus_->publish(std::move(topic), std::move(payload));
+  if (!done) daemon::log::error("publish", {{"reason", done.error().text}});
+}
+
+void Service::publish_directory() {
+  if (!bus_) return;
+  v1::Directory directory;
+  const auto add = [&](std::string name, const std::string& endpoint, const std::string& sync, const std::string& key) {
+    auto& owner = *directory.add_owners();
+    owner.set_name(std::move(name));
+    owner.set_publish(endpoint);
+    owner.set_sync(sync);
+    owner.set_curve_public_key(key);
+  };
+  const auto status = bus_->status();
+  auto options = bus_options(0);
+  add("registry", status.publish, status.sync, options ? options->keys.public_key : std::string());
+  for (const auto& peer : config_.bus.subscribe)
+    if (peer != config_.bus.publish) add({}, peer, bus::derived_sync(peer), {});
+  publish("directory", directory.SerializeAsString());
+}
+
+// ---- change and end
+
+Result<> Service::reload(const config::Config& config) {
+  auto keys = rpc::ApiKeys::gather(config.security.api_key_file);
+  if (!keys) return ++reloads_refused, tl::unexpected(keys.error());
+  if (keys->empty() != keys_->empty())
+    return ++reloads_refused, fail(ErrorKind::config, "security.api_key_file can't be switched on or off while running: restart");
+  if (certificates_)
+    if (auto ok = certificates_->reload(config.security.tls); !ok) return ++reloads_refused, ok;
+  if (bus_ && !config_.bus.curve_allowed_keys_dir.empty())
+    if (auto ok = bus_->reload_keys(); !ok) return ++reloads_refused, ok;
+  keys_->set(*keys);
+  engine_->reload(config);
+  ++reloads;
+  return {};
+}
+
+void Service::stop() {
+  leader_timer_.reset();
+  load_timer_.reset();
+  if (server_) {
+    server_->set_serving(false);
+    engine_->stop();
+    std::atomic<bool> over = false;
+    std::thread ender([&] {
+      server_->shutdown(end_patience);
+      over = true;
+    });
+    while (!over) {                        // open calls are answered by this loop, so it has to run on
+      loop_.native().restart();
+      loop_.native().run_for(std::chrono::milliseconds(5));
+    }
+    ender.join();
+  }
+  campaign_.reset();                       // resigns: the next registry needn't wait for the lease
+  bus_.reset();
+  if (keeper_) keeper_->finish();          // its answers may still want the engine
+  loop_.native().restart();
+  loop_.native().poll();
+  server_.reset();
+  calls_.reset();
+  engine_.reset();
+  keeper_.reset();
+}
+
+}  // namespace nlb::registrar
