@@ -7,11 +7,13 @@
 #include <atomic>
 #include <charconv>
 #include <filesystem>
+#include <future>
 #include <thread>
 
 #include <boost/asio/io_context.hpp>
 
 #include "libnlb/bus/codec_topic.hpp"
+#include "libnlb/cli/config_file.hpp"
 #include "libnlb/core/hash.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/store/open.hpp"
@@ -161,6 +163,14 @@ void Service::lead(std::uint64_t epoch, std::vector<registry::Stored> known) {
 
 // ---- the bus
 
+// Whose word on sessions we listen to: the forwarder of this machine, where the configuration names nobody.
+std::vector<std::string> Service::peers() const {
+  auto all = config_.bus.subscribe;
+  if (all.empty()) all = {"ipc://" + cli::places_of("forward").runtime + "/forward.bus"};
+  std::erase(all, config_.bus.publish);
+  return all;
+}
+
 Result<bus::Options> Service::bus_options(std::uint64_t epoch) const {
   bus::Options options;
   options.owner = bus::OwnerOptions{.id = name_hash("registry " + config_.bus.publish), .name = "registry", .epoch = epoch};
@@ -179,8 +189,7 @@ Result<bus::Options> Service::bus_options(std::uint64_t epoch) const {
     if (!key) return tl::unexpected(key.error());
     server_key = std::move(*key);
   }
-  for (const auto& peer : config_.bus.subscribe)
-    if (peer != config_.bus.publish) options.peers.push_back({peer, {}, server_key, {}});
+  for (const auto& peer : peers()) options.peers.push_back({peer, {}, server_key, {}});
   return options;
 }
 
@@ -224,8 +233,7 @@ void Service::publish_directory() {
   const auto status = bus_->status();
   auto options = bus_options(0);
   add("registry", status.publish, status.sync, options ? options->keys.public_key : std::string());
-  for (const auto& peer : config_.bus.subscribe)
-    if (peer != config_.bus.publish) add({}, peer, bus::derived_sync(peer), {});
+  for (const auto& peer : peers()) add({}, peer, bus::derived_sync(peer), {});
   publish("directory", directory.SerializeAsString());
 }
 

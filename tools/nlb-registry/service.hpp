@@ -37,6 +37,7 @@ class Service {   // belongs to the loop's thread
   void look_for_leader();
   void lead(std::uint64_t epoch, std::vector<registry::Stored> known);
   Result<> open_bus(std::uint64_t epoch);
+  std::vector<std::string> peers() const;
   Result<bus::Options> bus_options(std::uint64_t epoch) const;
   void publish_directory();
   void publish(std::string topic, std::string payload);
