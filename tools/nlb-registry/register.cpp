@@ -97,23 +97,36 @@ void print(const v1::RegisterModuleReply& reply, const cli::Common& common) {
                                       {"created", reply.created()}, {"max_connections", reply.limits().max_connections()}, {"epoch", reply.epoch()}});
 }
 
-// A module's life as the main loop of one process: beats at their time, signals by descriptor, and a child when there is a command.
-class Life {
+// Signals come by descriptor. They are blocked before gRPC starts its threads, which inherit that: a thread that had TERM open would take
+// it, and the process would end without a word to the registry.
+class SignalDescriptor {
  public:
-  Life(const RegisterOptions& options, const cli::Common& common, rpc::RegistryClient& client, v1::Module module)
-      : options_(options), common_(common), client_(client), module_(std::move(module)) {
+  SignalDescriptor() {
     sigset_t wanted;
     sigemptyset(&wanted);
     for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&wanted, signal);
     pthread_sigmask(SIG_BLOCK, &wanted, &before_);
-    signals_ = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+    descriptor_ = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
   }
-  ~Life() {
-    close(signals_);
+  ~SignalDescriptor() {
+    close(descriptor_);
     pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
-  Life(const Life&) = delete;
-  Life& operator=(const Life&) = delete;
+  SignalDescriptor(const SignalDescriptor&) = delete;
+  SignalDescriptor& operator=(const SignalDescriptor&) = delete;
+  int get() const { return descriptor_; }
+  const sigset_t& before() const { return before_; }
+
+ private:
+  sigset_t before_;
+  int descriptor_ = -1;
+};
+
+// A module's life as the main loop of one process: beats at their time, signals by descriptor, and a child when there is a command.
+class Life {
+ public:
+  Life(const RegisterOptions& options, const cli::Common& common, const SignalDescriptor& signals, rpc::RegistryClient& client, v1::Module module)
+      : options_(options), common_(common), signals_(signals), client_(client), module_(std::move(module)) {}
 
   Result<cli::ExitCode> live() {
     if (auto first = enrol(); !first) return tl::unexpected(first.error());
@@ -168,11 +181,11 @@ class Life {
   }
 
   void wait() {
-    pollfd ready{signals_, POLLIN, 0};
+    pollfd ready{signals_.get(), POLLIN, 0};
     const auto left = std::max<std::int64_t>(0, (next_beat_ - now()) / 1ms + 1);
     if (poll(&ready, 1, static_cast<int>(std::min<std::int64_t>(left, 60000))) <= 0) return;
     signalfd_siginfo info;
-    while (read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    while (read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
       if (info.ssi_signo == SIGCHLD) reap();
       else ending_ = true;
     }
@@ -220,7 +233,7 @@ class Life {
     const pid_t child = fork();
     if (child < 0) return fail(ErrorKind::unavailable, "start " + options_.command.front() + ": " + std::strerror(errno));
     if (child == 0) {
-      pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+      pthread_sigmask(SIG_SETMASK, &signals_.before(), nullptr);
       prctl(PR_SET_PDEATHSIG, SIGTERM);
       if (getppid() != parent) _exit(70);
       std::vector<char*> arguments;
@@ -253,14 +266,13 @@ class Life {
 
   const RegisterOptions& options_;
   const cli::Common& common_;
+  const SignalDescriptor& signals_;
   rpc::RegistryClient& client_;
   v1::Module module_;
   std::string id_;
   std::uint64_t lease_ = 0, beats_ = 0;
   v1::Wish wish_ = v1::WISH_NONE;
   MonoTime next_beat_;
-  sigset_t before_;
-  int signals_ = -1;
   pid_t child_ = 0;
   std::optional<int> child_status_;
   bool ending_ = false, registered_elsewhere_ = false;
@@ -302,9 +314,11 @@ Result<cli::ExitCode> register_module(const RegisterOptions& options, const cli:
   if (!module) return tl::unexpected(module.error());
   const bool stays = options.keep || !options.command.empty();
   if (stays && module->incarnation() == 0) module->set_incarnation(unix_us());
+  std::optional<SignalDescriptor> signals;
+  if (stays) signals.emplace();
   auto client = connect(options.client);
   if (!client) return tl::unexpected(client.error());
-  if (stays) return Life(options, common, **client, std::move(*module)).live();
+  if (stays) return Life(options, common, *signals, **client, std::move(*module)).live();
   const auto reply = (*client)->register_module(*module);
   if (!reply) return tl::unexpected(reply.error());
   print(*reply, common);
