@@ -31,5 +31,5 @@ kill_registry() { kill -KILL "$REGISTRY_PID"; eventually 10 gone "$REGISTRY_PID"
 modules() { registry list -o ndjson | jq -r .module | sort | tr '\n' ' '; }
 state_of() { registry list -o ndjson | jq -r "select(.module == \"$1\") | .$2"; }    # state_of MODULE KEY
 module_is() { [ "$(state_of "$1" "$2")" = "$3" ]; }                                   # module_is MODULE KEY VALUE
-is_listed() { registry list -o ndjson | jq -e "select(.module == \"$1\")" >/dev/null; }
+is_listed() { [[ " $(modules)" == *" $1 "* ]]; }
 is_gone() { ! is_listed "$1"; }
