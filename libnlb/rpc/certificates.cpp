@@ -50,10 +50,10 @@ struct Fetcher {
 // C++ has no public type for gRPC core's reloadable certificates, so this one hands the core's own to the server.
 class ReloadableCredentials final : public grpc::ServerCredentials {
  public:
-  ReloadableCredentials(const Certificates* source, bool mutual) : fetcher_{source} {
+  ReloadableCredentials(Fetcher& fetcher, bool mutual) {
     const auto ask = mutual ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE;
     credentials_ = grpc_ssl_server_credentials_create_with_options(
-        grpc_ssl_server_credentials_create_options_using_config_fetcher(ask, &Fetcher::fetch, &fetcher_));
+        grpc_ssl_server_credentials_create_options_using_config_fetcher(ask, &Fetcher::fetch, &fetcher));
   }
   ~ReloadableCredentials() override { grpc_server_credentials_release(credentials_); }
   void SetAuthMetadataProcessor(const std::shared_ptr<grpc::AuthMetadataProcessor>&) override {}
@@ -62,7 +62,6 @@ class ReloadableCredentials final : public grpc::ServerCredentials {
   int AddPortToServer(const std::string& address, grpc_server* server) override {
     return grpc_server_add_http2_port(server, address.c_str(), credentials_);
   }
-  Fetcher fetcher_;
   grpc_server_credentials* credentials_;
 };
 
@@ -117,7 +116,13 @@ Pem Certificates::current() const {
 }
 
 std::shared_ptr<grpc::ServerCredentials> Certificates::server_credentials() const {
-  return std::make_shared<ReloadableCredentials>(this, mutual_);
+  // The core keeps its credentials, and the pointer to the fetcher, longer than the server's builder keeps this object.
+  const auto fetcher = std::make_shared<Fetcher>(Fetcher{this});
+  {
+    std::lock_guard lock(mutex_);
+    fetchers_.push_back(fetcher);
+  }
+  return std::make_shared<ReloadableCredentials>(*fetcher, mutual_);
 }
 
 Result<std::shared_ptr<grpc::ChannelCredentials>> client_credentials(const ClientTls& tls) {

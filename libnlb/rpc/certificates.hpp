@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/security/server_credentials.h>
@@ -32,6 +33,7 @@ class Certificates {   // safe from every thread; outlives the servers that use 
   Certificates(Pem pem, bool mutual) : pem_(std::move(pem)), mutual_(mutual) {}
   mutable std::mutex mutex_;
   Pem pem_;
+  mutable std::vector<std::shared_ptr<void>> fetchers_;      // one per server; the core asks them at every handshake
   std::uint64_t generation_ = 1;
   bool mutual_;
 };
