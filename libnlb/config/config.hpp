@@ -27,6 +27,7 @@ enum class HalfClose : std::uint8_t { close, full };
 enum class SendProxy : std::uint8_t { none, v1, v2 };
 enum class CheckKind : std::uint8_t { tcp, grpc, protocol, none };
 enum class Strategy : std::uint8_t { threshold, hpa, predictive };
+enum class ScaleMetric : std::uint8_t { rate, connections, cpu, memory };
 enum class LogFormat : std::uint8_t { automatic, text, json };
 enum class Splice : std::uint8_t { automatic, off };
 
@@ -170,9 +171,18 @@ struct ScalePolicy {
   ScaleDirection up{3min, 0}, down{5min, 0};
   ScaleTarget target;
 };
+struct ScaleExporter {                 // Prometheus text somewhere: one series (or the sum of several) is a metric of a service
+  std::string url;                     // http://host:port/path
+  std::string service, version = "v1";
+  std::string metric;
+  std::map<std::string, std::string> labels;   // only series with these
+  ScaleMetric kind = ScaleMetric::rate;
+};
 struct Scale {
+  std::string grpc = "unix:${runtime}/scale.sock";
   Duration interval = 30s;
   std::vector<ScalePolicy> policies;
+  std::vector<ScaleExporter> prometheus;
 };
 
 struct Bus {

@@ -32,7 +32,7 @@ Config expand(Config config, const Places& places) {
   const auto all = [&](auto&... values) { (expand_in(values, places), ...); };
   for (auto& listener : config.listen) all(listener.addresses);
   for (auto& module : config.modules) all(module.address, module.control);
-  all(config.registry.grpc, config.deploy.grpc, config.admin.address, config.log.access.file, config.tracing.otlp);
+  all(config.registry.grpc, config.deploy.grpc, config.scale.grpc, config.admin.address, config.log.access.file, config.tracing.otlp);
   all(config.bus.publish, config.bus.subscribe, config.bus.curve_secret_key_file, config.bus.curve_allowed_keys_dir, config.bus.curve_server_key_file);
   all(config.store.sqlite, config.security.tls.certificate, config.security.tls.key, config.security.tls.client_ca, config.security.api_key_file);
   all(config.manager.api_key_file, config.licensing.key_file);

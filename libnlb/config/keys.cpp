@@ -120,6 +120,7 @@ constexpr Key key_rows[] = {
     {"deploy.judge.tolerated_ratio", number, "1.25", "A canary may fail up to this many times as often as the stable version.", 1, 1000},
     {"deploy.keep_warm", duration, "10m", "How long the old version stays after a promotion.", 0, 30 * day},
 
+    {"scale.grpc", text, "unix:${runtime}/scale.sock", "Where nlb-scale serve answers."},
     {"scale.interval", duration, "30s", "Time between two decisions.", 0.1, day},
     must({"scale.policies[].service", text, "", "The service that is scaled."}),
     {"scale.policies[].version", text, "", "Only this version; every version on its own when absent."},
@@ -152,6 +153,12 @@ constexpr Key key_rows[] = {
     {"scale.policies[].target.exec.command", texts, "", "Called with the wanted count; {service} {version} {count} are replaced."},
     {"scale.policies[].target.exec.environment.*", text, "", "Set for the command."},
     {"scale.policies[].target.observe", flag, "true", "Recommend only (also when no target is given)."},
+    must({"scale.prometheus[].url", text, "", "An exporter's page in the Prometheus text format: http://host:port/path; read every interval."}),
+    must({"scale.prometheus[].service", text, "", "The service whose load it tells."}),
+    {"scale.prometheus[].version", text, "v1", "The version whose load it tells."},
+    must({"scale.prometheus[].metric", text, "", "Name of the metric; series are added up, a counter becomes a rate."}),
+    {"scale.prometheus[].labels.*", text, "", "Only the series with these labels."},
+    pick("scale.prometheus[].kind", scale_metric_names, "rate", "What it measures, over all replicas: sessions or requests a second, connections, percent of a CPU, percent of memory."),
 
     {"bus.publish", text, "ipc://${runtime}/{tool}.bus", "Where a tool publishes; {tool} is its name without nlb-."},
     {"bus.subscribe", texts, "", "Where news comes from; the well-known names of this machine when absent."},

@@ -18,6 +18,7 @@ inline constexpr std::array<std::string_view, 2> half_close_names = {"close", "f
 inline constexpr std::array<std::string_view, 3> send_proxy_names = {"none", "v1", "v2"};
 inline constexpr std::array<std::string_view, 4> check_names = {"tcp", "grpc", "protocol", "none"};
 inline constexpr std::array<std::string_view, 3> strategy_names = {"threshold", "hpa", "predictive"};
+inline constexpr std::array<std::string_view, 4> scale_metric_names = {"rate", "connections", "cpu", "memory"};
 inline constexpr std::array<std::string_view, 3> log_format_names = {"auto", "text", "json"};
 inline constexpr std::array<std::string_view, 2> splice_names = {"auto", "off"};
 inline constexpr std::array<std::string_view, 6> log_level_names = {"trace", "debug", "info", "warn", "error", "off"};
@@ -33,6 +34,7 @@ template <> constexpr Names names_of<HalfClose>() { return half_close_names; }
 template <> constexpr Names names_of<SendProxy>() { return send_proxy_names; }
 template <> constexpr Names names_of<CheckKind>() { return check_names; }
 template <> constexpr Names names_of<Strategy>() { return strategy_names; }
+template <> constexpr Names names_of<ScaleMetric>() { return scale_metric_names; }
 template <> constexpr Names names_of<LogFormat>() { return log_format_names; }
 template <> constexpr Names names_of<Splice>() { return splice_names; }
 // The protocols that can be configured: `unknown` is an answer of the detector, not a choice.

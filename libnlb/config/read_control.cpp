@@ -111,6 +111,16 @@ void read_policy(Reader in, ScalePolicy& out) {
     in.problem(in.has("min") ? "min" : "max", "min " + std::to_string(out.min) + " is above max " + std::to_string(out.max) + ": raise max or lower min");
 }
 
+void read_exporter(Reader in, ScaleExporter& out) {
+  in.read("url", out.url);
+  in.read("service", out.service);
+  in.read("version", out.version);
+  in.read("metric", out.metric);
+  in.read("labels", out.labels);
+  in.read("kind", out.kind);
+  if (in.has("url") && !out.url.starts_with("http://")) in.problem("url", "'" + out.url + "' isn't http://host:port/path: only plain HTTP is read");
+}
+
 void read_bus(Reader in, Bus& out) {
   in.read("publish", out.publish);
   in.read("subscribe", out.subscribe);
@@ -137,8 +147,10 @@ void read_control(Reader in, Config& out) {
   read_registry(in.at("registry"), out.registry);
   read_deploy(in.at("deploy"), out.deploy);
   auto scale = in.at("scale");
+  scale.read("grpc", out.scale.grpc);
   scale.read("interval", out.scale.interval);
   scale.each("policies", [&](Reader item) { read_policy(item, out.scale.policies.emplace_back()); });
+  scale.each("prometheus", [&](Reader item) { read_exporter(item, out.scale.prometheus.emplace_back()); });
   read_bus(in.at("bus"), out.bus);
   read_store(in.at("store"), out.store);
 }

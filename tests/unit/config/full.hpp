@@ -32,7 +32,10 @@ relay: {splice: "off", congestion: bbr}
 registry: {grpc: 127.0.0.1:50052, modules_per_protocol_max: 60, lease: 20s, allow_addresses: [127.0.0.0/8, "fd00::/8"]}
 deploy: {grpc: "unix:${runtime}/d.sock", judge: {alpha: 0.05, tolerated_ratio: 1.5}, keep_warm: 5m}
 scale:
+  grpc: "unix:${runtime}/s.sock"
   interval: 5s
+  prometheus:
+    - {url: "http://127.0.0.1:9100/metrics", service: web, version: v2, metric: load, labels: {job: web}, kind: cpu}
   policies:
     - {service: web, min: 2, max: 20, strategy: hpa, targets: {cpu_percent: 60, memory_percent: null, rate: 50}, thresholds: {up_percent: 90, down_percent: 40}, up: {cooldown: 2m, step_max: 4}, down: {cooldown: 6m}, periods: 2, target: {process: {command: ["./web", "--port", "{port}"], environment: {MODE: fast}}}}
 bus: {publish: "ipc://${runtime}/{tool}.bus", subscribe: ["tcp://10.0.0.2:7000"], curve: {secret_key_file: /etc/nlb/bus.key, allowed_keys_dir: null}}

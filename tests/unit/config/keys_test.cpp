@@ -26,7 +26,8 @@ constexpr const char* one_of_each =
     "listen: [{address: ':1'}]\nmodules: [{name: m, protocol: http, address: 'h:1', labels: {x: y}}]\nroutes: [{service: http}]\nservices: {x: {}}\n"
     "limits: [{name: l, connections: 0}]\nscale:\n  policies:\n"
     "    - {service: a, target: {process: {command: a, environment: {x: y}}}}\n    - {service: b, target: {docker: {image: i, environment: {x: y}}}}\n"
-    "    - {service: c, target: {kubernetes: {}}}\n    - {service: d, target: {exec: {command: a, environment: {x: y}}}}\n    - {service: e}\n";
+    "    - {service: c, target: {kubernetes: {}}}\n    - {service: d, target: {exec: {command: a, environment: {x: y}}}}\n    - {service: e}\n"
+    "  prometheus: [{url: 'http://h:1/', service: a, metric: m, labels: {x: y}}]\n";
 
 }  // namespace
 
