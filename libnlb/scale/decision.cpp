@@ -7,7 +7,7 @@ namespace nlb::scale {
 namespace {
 
 struct RuleRow { Rule rule; std::string_view name, meaning; };
-constexpr std::array<RuleRow, 21> rules = {{
+constexpr std::array<RuleRow, 27> rules = {{
     {Rule::keep, "keep", "nothing asks for a change"},
     {Rule::off, "off", "zero replicas were ordered by hand, which means off"},
     {Rule::below_min, "below_min", "fewer than the minimum run: corrected at once"},
@@ -29,6 +29,12 @@ constexpr std::array<RuleRow, 21> rules = {{
     {Rule::margin, "margin", "room for what the forecast has missed lately"},
     {Rule::calm, "calm", "needed again soon, or too little to gain: not removed yet"},
     {Rule::step_limit, "step_limit", "the policy allows no more at a time"},
+    {Rule::resumed, "resumed", "ordered before a restart, and carried out now"},
+    {Rule::by_hand, "by_hand", "somebody set this count"},
+    {Rule::paused, "paused", "changes in this direction are paused by hand"},
+    {Rule::frozen, "frozen", "a hold by hand allows no change at all"},
+    {Rule::retired, "retired", "all traffic goes to other versions, and no rollout holds this one"},
+    {Rule::last_two, "last_two", "a rollout is running, and two of each version stay"},
 }};
 const RuleRow& row(Rule rule) { return rules[static_cast<std::size_t>(rule)]; }
 

@@ -33,7 +33,8 @@ struct Inputs {
 
 enum class Rule : std::uint8_t {
   keep, off, below_min, above_max, hold, missing, tolerance, metric, stabilise_up, stabilise_down, rate_up, rate_down,
-  threshold_up, threshold_down, cooldown, reactive, forecast, burst, margin, calm, step_limit
+  threshold_up, threshold_down, cooldown, reactive, forecast, burst, margin, calm, step_limit,
+  resumed, by_hand, paused, frozen, retired, last_two
 };
 std::string_view to_string(Rule rule);
 std::string_view meaning(Rule rule);   // one sentence for people

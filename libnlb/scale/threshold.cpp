@@ -1,6 +1,7 @@
 #include "libnlb/scale/threshold.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace nlb::scale {
 
@@ -33,8 +34,9 @@ void Threshold::step(Decision& d) const {
     return d.say(Rule::threshold_up, d.current + settings_.up_step, use_);
   }
   if (state_.low < settings_.periods) return;
-  const auto fewer = d.current - std::min(d.current, settings_.down_step);
-  if (fewer == 0 || use_ * d.current / fewer > 1) return d.say(Rule::keep, d.current, use_);   // would be undone at once
+  const auto enough = static_cast<std::uint32_t>(std::ceil(use_ * d.current));                // fewer would be undone at once
+  const auto fewer = std::max({limits_.min, 1U, enough, d.current - std::min(d.current, settings_.down_step)});
+  if (fewer >= d.current) return d.say(Rule::keep, d.current, use_);
   if (cooling(d.at, false)) return d.say(Rule::cooldown, d.current, use_);
   d.say(Rule::threshold_down, fewer, use_);
 }

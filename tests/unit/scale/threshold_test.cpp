@@ -84,3 +84,15 @@ TEST_CASE("limits are corrected at once and a hold is kept") {
   for (int i = 0; i < 60; ++i) CHECK(bench.decide(10, false, 7).wanted >= 7);
   CHECK(bench.replicas == 7);
 }
+
+TEST_CASE("a step in is at most the limit, and never so large that it would be undone or go below the minimum") {
+  auto policy = original();
+  policy.threshold.down_step = 10;
+  policy.threshold.down_cooldown = 0s;
+  Bench bench(policy);
+  bench.replicas = 8;
+  for (int i = 0; i < 3; ++i) bench.decide(20);      // 160 % in all: three carry it
+  CHECK(bench.replicas == 3);
+  for (int i = 0; i < 3; ++i) bench.decide(1);
+  CHECK(bench.replicas == 1);
+}
