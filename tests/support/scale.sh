@@ -1,0 +1,41 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # the variables are for the tests; lib.sh has the others
+# nlb-scale for end-to-end tests: source lib.sh first.
+
+free_port SCALE_ADMIN_PORT
+SCALE_CONFIG=$TEMP/scale.yaml
+SCALE_LINES=$TEMP/lines
+SCALE=$NLB_BIN/nlb-scale
+[ -x "$SCALE" ] || skip "nlb-scale is not built"
+
+# start_scale <<YAML: serve with these sections, measurements on its stdin (measure); returns when it is ready. SCALE_PID.
+start_scale() {
+  cat >"$SCALE_CONFIG"
+  printf '\nadmin: {address: "127.0.0.1:%s"}\n' "$SCALE_ADMIN_PORT" >>"$SCALE_CONFIG"
+  [ -p "$SCALE_LINES" ] || mkfifo "$SCALE_LINES"
+  [ -n "${SCALE_IN:-}" ] || exec {SCALE_IN}<>"$SCALE_LINES"
+  restart_scale
+}
+restart_scale() {
+  local ready word=""
+  rm -f "$TEMP/scale.ready"
+  mkfifo "$TEMP/scale.ready"
+  "$SCALE" serve --stdin --config "$SCALE_CONFIG" --ready-fd 9 9>"$TEMP/scale.ready" <"$SCALE_LINES" >>"$TEMP/scale.log" 2>&1 &
+  SCALE_PID=$!
+  PIDS+=("$SCALE_PID KILL")
+  exec {ready}<"$TEMP/scale.ready"
+  read -r -t 20 -u "$ready" word || true
+  exec {ready}<&-
+  [ "$word" = ready ] || fail "nlb-scale did not become ready"
+}
+measure() { echo "$1" >&"$SCALE_IN"; }
+scale() { "$SCALE" "$@" --config "$SCALE_CONFIG"; }
+scaled() { scale status -o ndjson | jq -e "$1" >/dev/null; }   # scaled JQ_FILTER: true of some service
+replicas() { curl -sf --max-time 5 "http://127.0.0.1:$SCALE_ADMIN_PORT/status" | jq -r '.services[].replicas[] | "\(.id) \(.address)"'; }
+
+# The processes that a process target has left when nlb-scale is gone.
+stop_replicas() {
+  local pid
+  for pid in $(jq -r '.processes[].pid' $(find "$NLB_STATE_DIR" -name "*.json" 2>/dev/null) 2>/dev/null); do [ "$pid" -gt 1 ] && kill -KILL "$pid" 2>/dev/null; done
+  return 0
+}
+trap 'code=$?; set +e; kill -KILL ${SCALE_PID:-} 2>/dev/null; stop_replicas; (exit $code); cleanup' EXIT

@@ -1,0 +1,137 @@
+#include "tools/nlb-scale/leader.hpp"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "libnlb/bus/state_dir.hpp"
+#include "libnlb/core/hash.hpp"
+#include "libnlb/daemon/log.hpp"
+#include "libnlb/store/open.hpp"
+
+namespace nlb::tool {
+namespace {
+
+std::string folder_of(const std::string& path) { return std::filesystem::path(path).parent_path().string(); }
+
+Result<> make_folder(const std::string& folder) {
+  std::error_code error;
+  if (folder.empty()) return {};
+  if (std::filesystem::create_directories(folder, error)) ::chmod(folder.c_str(), 0750);
+  if (error) return fail(ErrorKind::unavailable, "make " + folder + ": " + error.message() + ": name another place in the configuration");
+  return {};
+}
+
+std::vector<bus::PeerOptions> peers_of(const config::Bus& config, const config::Places& places, const std::string& server_key) {
+  auto endpoints = config.subscribe;
+  if (endpoints.empty())
+    for (const auto* tool : {"registry", "deploy", "forward"}) endpoints.push_back("ipc://" + places.runtime + "/" + tool + ".bus");
+  std::vector<bus::PeerOptions> out;
+  for (const auto& endpoint : endpoints) out.push_back({endpoint, "", endpoint.starts_with("tcp://") ? server_key : "", {}});
+  return out;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Leader>> Leader::try_start(const cli::ConfigFile& file, daemon::ControlLoop& loop, bool lines_on_stdin) {
+  const auto& path = file.config.store.sqlite;
+  if (auto made = make_folder(folder_of(path)); !made) return tl::unexpected(made.error());
+  auto lock = store::FileLock::take(path + ".leader");
+  if (!lock) return fail(std::filesystem::exists(path + ".leader") ? ErrorKind::not_found : lock.error().kind, lock.error().text);
+  std::unique_ptr<Leader> leader(new Leader(loop));
+  leader->lock_.emplace(std::move(*lock));
+  auto opened = store::open_store(file.config.store, "scale");
+  if (!opened) return tl::unexpected(opened.error());
+  leader->store_ = std::move(*opened);
+  const auto folder = folder_of(path) + "/scale-bus";
+  if (auto made = make_folder(folder); !made) return tl::unexpected(made.error());
+  const auto epoch = bus::next_epoch(folder, static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch() / std::chrono::microseconds(1)));
+  if (!epoch) return tl::unexpected(epoch.error());
+  if (auto started = leader->start(file, lines_on_stdin, std::nullopt, *epoch); !started) return tl::unexpected(started.error());
+  return leader;
+}
+
+Result<std::unique_ptr<Leader>> Leader::start_elected(const cli::ConfigFile& file, daemon::ControlLoop& loop, bool lines_on_stdin,
+                                                      std::shared_ptr<store::Store> store, store::Condition fence) {
+  std::unique_ptr<Leader> leader(new Leader(loop));
+  leader->store_ = std::move(store);
+  const auto epoch = static_cast<std::uint64_t>(fence.revision);
+  if (auto started = leader->start(file, lines_on_stdin, std::move(fence), epoch); !started) return tl::unexpected(started.error());
+  return leader;
+}
+
+Result<> Leader::start(const cli::ConfigFile& file, bool lines_on_stdin, std::optional<store::Condition> fence, std::uint64_t epoch) {
+  Publisher publisher{[this](std::string topic, std::string payload) {
+                        if (bus_)
+                          if (const auto sent = bus_->publish(std::move(topic), std::move(payload)); !sent) daemon::log::warning(sent.error().text);
+                      },
+                      [this](std::string topic) {
+                        if (bus_) static_cast<void>(bus_->withdraw(std::move(topic)));
+                      }};
+  controller_ = std::make_unique<Controller>(file, loop_, *store_, std::move(fence), epoch, std::move(publisher));
+  if (auto started = start_bus(file, epoch); !started) return started;
+  if (auto started = controller_->start(*store_); !started) return started;
+  start_exporters(file.config);
+  const auto controller = [self = self_]() -> Controller* { return *self == nullptr ? nullptr : (*self)->controller_.get(); };
+  if (lines_on_stdin) lines_ = std::make_unique<LinesIn>(0, loop_, controller);
+  auto server = ScaleServer::start(file.config.scale.grpc, file.config.security.insecure, loop_, controller);
+  if (!server) return tl::unexpected(server.error());
+  server_ = std::move(*server);
+  return {};
+}
+
+Result<> Leader::start_bus(const cli::ConfigFile& file, std::uint64_t epoch) {
+  const auto& config = file.config.bus;
+  bus::Options options;
+  std::string server_key;
+  if (!config.curve_secret_key_file.empty()) {
+    auto keys = bus::load_keys(config.curve_secret_key_file);
+    if (!keys) return tl::unexpected(keys.error());
+    options.keys = std::move(*keys);
+  }
+  if (!config.curve_server_key_file.empty()) {
+    auto key = bus::load_public_key(config.curve_server_key_file);
+    if (!key) return tl::unexpected(key.error());
+    server_key = std::move(*key);
+  }
+  constexpr std::string_view owner = "nlb-scale";
+  options.owner = bus::OwnerOptions{.id = siphash(SipKey{}, as_bytes(owner)), .name = "scale", .epoch = epoch};
+  options.publish = config.publish;
+  options.allowed_keys_dir = config.curve_allowed_keys_dir;
+  options.insecure = file.config.security.insecure;
+  options.subscriber.classes = {"holds", "modules", "rollouts", "splits", "traffic"};
+  options.peers = peers_of(config, cli::places_of("scale"), server_key);
+  constexpr std::string_view ipc = "ipc://";
+  if (config.publish.starts_with(ipc))
+    if (auto made = make_folder(folder_of(config.publish.substr(ipc.size()))); !made) return made;
+  auto started = bus::Bus::start(std::move(options), [self = self_, &loop = loop_](bus::PeerChange change) {
+    loop.post([self, change = std::move(change)] {
+      if (*self != nullptr) (*self)->controller_->on_bus(change);
+    });
+  });
+  if (!started) return tl::unexpected(started.error());
+  bus_ = std::move(*started);
+  return {};
+}
+
+void Leader::start_exporters(const config::Config& config) {
+  exporters_ = std::make_unique<Exporters>(config.scale.prometheus, config.scale.interval, loop_,
+                                           [self = self_]() -> Controller* { return *self == nullptr ? nullptr : (*self)->controller_.get(); });
+}
+
+Result<> Leader::reload(const cli::ConfigFile& file) {
+  if (auto done = controller_->reload(file); !done) return done;
+  start_exporters(file.config);
+  return {};
+}
+
+Leader::~Leader() {
+  *self_ = nullptr;
+  server_.reset();
+  lines_.reset();
+  exporters_.reset();
+  controller_.reset();         // saves
+  bus_.reset();
+}
+
+}  // namespace nlb::tool
