@@ -29,7 +29,7 @@ restart_scale() {
 }
 measure() { echo "$1" >&"$SCALE_IN"; }
 scale() { "$SCALE" "$@" --config "$SCALE_CONFIG"; }
-scaled() { scale status -o ndjson | jq -e "$1" >/dev/null; }   # scaled JQ_FILTER: true of some service
+scaled() { scale status -o ndjson | jq -se "[.[] | $1] | any" >/dev/null; }   # scaled JQ_FILTER: true of some service
 replicas() { curl -sf --max-time 5 "http://127.0.0.1:$SCALE_ADMIN_PORT/status" | jq -r '.services[].replicas[] | "\(.id) \(.address)"'; }
 
 # The processes that a process target has left when nlb-scale is gone.
