@@ -8,7 +8,7 @@
 // quarter, and so on, for both colours alike, so that the ratio that the judge looks at stays unbiased. (A bitmap that saturates would
 // undercount the colour with more failures, and blame the other.) It widens again when it is nearly empty.
 //
-// Give it a keyed hash of the masked client address (sticky.hpp, `client_key`): what clients choose must not steer the thinning.
+// Give it a keyed hash (SipHash) of the client's address: what clients choose must not steer the thinning.
 // One owner (a forwarder's worker, or its control thread); not thread safe. All costs O(1), amortised.
 #pragma once
 

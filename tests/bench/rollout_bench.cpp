@@ -1,20 +1,17 @@
 // What a forwarder pays per connection for the split, and a controller per second for the judge.
 #include <benchmark/benchmark.h>
 
-#include <array>
-
+#include "libnlb/core/sticky.hpp"
 #include "libnlb/rollout/distinct.hpp"
 #include "libnlb/rollout/judge.hpp"
-#include "libnlb/rollout/sticky.hpp"
 
 using namespace nlb;
 using namespace nlb::rollout;
 
 static void sticky_pick(benchmark::State& state) {
-  const Sticky sticky({1, 2, 3}, "web");
-  const VersionPicker picker(std::array<std::uint32_t, 2>{9000, 1000});
+  const SipKey salt{1, 2, 3};
   std::uint32_t address = 0x7f000001;
-  for (auto _ : state) benchmark::DoNotOptimize(picker.pick(sticky.bucket(IpAddress::v4(address++))));
+  for (auto _ : state) benchmark::DoNotOptimize(sticky_bucket(salt, IpAddress::v4(address++), "web") < 1000);
 }
 BENCHMARK(sticky_pick);
 

@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "libnlb/core/rng.hpp"
-#include "libnlb/rollout/sticky.hpp"
 #include "tests/support/rollout_world.hpp"
 
 using namespace nlb;
