@@ -86,6 +86,9 @@ TEST_CASE("a pid that now belongs to somebody else is left alone") {
     _exit(1);
   }
   REQUIRE(eventually([&] { return read_file("/proc/" + std::to_string(stranger) + "/comm") == "sleep\n"; }));
+  // Start times are counted in hundredths of a second: the process that is started next must not share the stranger's.
+  const auto uptime = [] { return std::stod(read_file("/proc/uptime")); };
+  REQUIRE(eventually([&, before = uptime()] { return uptime() > before + 0.02; }));
   supervise_and_die(folder, 1);
   REQUIRE(eventually([&] { return pids_of(folder, "db-v2-1").size() == 1; }));
   const auto path = folder / "state/processes-db-v2.json";

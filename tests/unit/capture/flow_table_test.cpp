@@ -149,7 +149,7 @@ TEST_CASE("of several SYN-ACKs that disagree the one that the data follows count
   auto segments = talk.handshake();
   segments.insert(segments.begin() + 2, talk.segment(false, 123456, TcpFlags::syn | TcpFlags::ack));
   segments[2].acknowledgement = segments[1].acknowledgement;
-  segments.push_back(talk.say(false, std::string_view("\x2c\0\0\0\x0a" "8.0.36\0\7\0\0\0" "12345678\0\xff\xff\x21\2\0\xff\xff\x15\0\0\0\0\0\0\0\0\0\0", 48)));
+  segments.push_back(talk.say(false, std::string_view("\x2c\0\0\0\x0a" "8.0.36\0\7\0\0\0" "12345678\0\xff\xff\x21\2\0\xff\xff\x15\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 48)));
   const auto flows = run(segments);
   REQUIRE(flows.size() == 1);
   CHECK(flows[0].protocol == Protocol::mysql);
