@@ -5,6 +5,7 @@
 #include <deque>
 #include <optional>
 
+#include "libnlb/core/sticky.hpp"
 #include "libnlb/core/rng.hpp"
 #include "tests/support/rollout_world.hpp"
 
@@ -29,7 +30,7 @@ struct Forwarder {
   // No client goes from the candidate back to stable while the candidate's weight rises.
   void check_moves(const Split& next) const {
     if (next.salt != applied.salt || next.candidate != applied.candidate || next.candidate_weight < applied.candidate_weight) return;
-    for (std::uint32_t bucket = 0; bucket < bucket_count; bucket += 101)
+    for (std::uint32_t bucket = 0; bucket < sticky_buckets; bucket += 101)
       if (bucket < applied.candidate_weight) REQUIRE(bucket < next.candidate_weight);
   }
 };
