@@ -20,5 +20,5 @@ if grep -E 'Non-2xx|Socket errors' "$TEMP/wrk.out"; then fail "wrk saw errors: $
 # The same job again finds its rollout, and starts nothing.
 NLB_CONFIG=$TEMP/deploy.yaml CI_JOB_ID=7 "$NLB_SOURCE/examples/canary-in-ci.sh" web v2 --steps 10,50 --every 4s >/dev/null 2>&1
 assert_eq "$(state_of web .revision)" 1 revision
-curl -sf "http://127.0.0.1:$DEPLOY_ADMIN_PORT/metrics" | grep -q 'nlb_bluegreen_deployments_total{protocol="http",status="promoted"} 1' || fail "metrics miss the promotion"
+curl -sf "http://127.0.0.1:$DEPLOY_ADMIN_PORT/metrics" | grep 'nlb_bluegreen_deployments_total{protocol="http",status="promoted"} 1' >/dev/null || fail "metrics miss the promotion"
 echo "promoted: $(jq -c . <<<"$seen"); wrk: $(grep requests "$TEMP/wrk.out" || true)"

@@ -47,7 +47,8 @@ assert_exit 6 registry unregister redis/a
 assert_exit 6 registry register --name x --protocol redis --address 192.0.2.1:80
 assert_contains "$(cat "$TEMP/stderr")" allow_addresses "the refusal says what to do"
 assert_eq "$(curl -s -o /dev/null -w '%{http_code}' "$REGISTRY_ADMIN/readyz")" 200 readyz
-curl -s "$REGISTRY_ADMIN/metrics" | grep -q '^nlb_registry_calls_total{method="RegisterModule",code="ABORTED"} 1' || fail "the refused call is not counted"
+metrics=$(curl -s "$REGISTRY_ADMIN/metrics")
+assert_contains "$metrics" 'nlb_registry_calls_total{method="RegisterModule",code="ABORTED"} 1' "the refused call is counted"
 kill "$REGISTRY_PID"
 code=0; wait "$REGISTRY_PID" || code=$?
 assert_eq $code 0 "TERM ends it in order"

@@ -7,7 +7,7 @@ free_port ETCD; free_port ETCD_PEER; free_port SECOND; free_port SECOND_ADMIN
 run etcd etcd --data-dir "$TEMP/etcd" --listen-client-urls "http://127.0.0.1:$ETCD" --advertise-client-urls "http://127.0.0.1:$ETCD" \
   --listen-peer-urls "http://127.0.0.1:$ETCD_PEER" --initial-advertise-peer-urls "http://127.0.0.1:$ETCD_PEER" --initial-cluster "default=http://127.0.0.1:$ETCD_PEER"
 wait_port "$ETCD"
-leads() { curl -sf "http://127.0.0.1:$1/status" | jq -e .leading | grep -qx true; }
+leads() { curl -sf "http://127.0.0.1:$1/status" | jq -e .leading | grep -x true >/dev/null; }
 write_registry_config <<<"store: {etcd: {endpoints: [\"http://127.0.0.1:$ETCD\"], lease: 2s}}"
 start_registry
 eventually 20 leads "$REGISTRY_ADMIN_PORT"

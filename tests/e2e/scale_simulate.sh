@@ -23,7 +23,7 @@ for strategy in threshold hpa predictive; do
   # replica-hours after the warm-up of a tenth, from the changes alone
   jq -s '(map(select(has("t"))) | [., .[1:] + [{t: 14400}]] | transpose
       | map(.[0].ordered * (([.[1].t, 1440] | max) - ([.[0].t, 1440] | max))) | add / 3600) as $hours
-      | (.[-1].replica_hours - $hours) | fabs < 0.001' "$tmp/$strategy" | grep -qx true || fail "$strategy: hours don't follow from the steps"
+      | (.[-1].replica_hours - $hours) | fabs < 0.001' "$tmp/$strategy" | grep -x true >/dev/null || fail "$strategy: hours don't follow from the steps"
 done
 
 "$scale" simulate --trace "$tmp/load.csv" --strategy hpa,predictive --sweep 0.4:0.9:0.1 -o ndjson >"$tmp/sweep"
