@@ -202,7 +202,7 @@ struct Admin { std::optional<Endpoint> address; };   // absent: the tool's defau
 struct AccessLog { std::string file; double sample = 1.0; };
 struct Log { std::string level = "info"; LogFormat format = LogFormat::automatic; AccessLog access; };
 struct Tracing { std::string otlp; double sample = 0.01; };
-struct Manager { std::string url, api_key_file; Duration interval = 30s; };
+struct Manager { std::string url, api_key_file, ca_file; Duration interval = 30s; };
 struct Licensing { bool release_mode = false; std::string key_file, server; std::vector<std::string> enterprise; };
 
 struct Config {

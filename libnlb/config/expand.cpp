@@ -35,7 +35,7 @@ Config expand(Config config, const Places& places) {
   all(config.registry.grpc, config.deploy.grpc, config.scale.grpc, config.admin.address, config.log.access.file, config.tracing.otlp);
   all(config.bus.publish, config.bus.subscribe, config.bus.curve_secret_key_file, config.bus.curve_allowed_keys_dir, config.bus.curve_server_key_file);
   all(config.store.sqlite, config.security.tls.certificate, config.security.tls.key, config.security.tls.client_ca, config.security.api_key_file);
-  all(config.manager.api_key_file, config.licensing.key_file);
+  all(config.manager.api_key_file, config.manager.ca_file, config.licensing.key_file);
   return config;
 }
 

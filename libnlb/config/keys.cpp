@@ -188,9 +188,10 @@ constexpr Key key_rows[] = {
     {"tracing.otlp", text, "", "Where spans go (OTLP over HTTP, or a file)."},
     {"tracing.sample", number, "0.01", "Share of sessions with spans.", 0, 1},
 
-    {"manager.url", text, "", "Register this balancer there."},
-    {"manager.api_key_file", text, "", "File with the manager's key."},
-    {"manager.interval", duration, "30s", "Time between two reports.", 1, day},
+    {"manager.url", text, "", "Register this balancer there and report its load: JSON by POST to URL/register and URL/heartbeat, see nlb-forward(1)."},
+    {"manager.api_key_file", text, "", "File with the manager's key, sent as Authorization: Bearer; $NLB_MANAGER_API_KEY wins."},
+    {"manager.ca_file", text, "", "Certificates (PEM) to believe an https manager by; the system's when absent."},
+    {"manager.interval", duration, "30s", "Time between two reports, spread by a tenth.", 1, day},
 
     {"licensing.release_mode", flag, "false", "Ask for a licence for the features named in enterprise."},
     {"licensing.key_file", text, "", "File with the licence key."},

@@ -28,6 +28,7 @@ void read_log(Reader in, Log& out) {
 void read_manager(Reader in, Manager& out) {
   in.read("url", out.url);
   in.read("api_key_file", out.api_key_file);
+  in.read("ca_file", out.ca_file);
   in.read("interval", out.interval);
 }
 

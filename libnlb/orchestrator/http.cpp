@@ -26,6 +26,7 @@ struct HttpPeer::Tls { asio::ssl::context context{asio::ssl::context::tls_client
 namespace {
 
 constexpr std::uint64_t answer_bytes_max = 16u << 20;
+constexpr Duration look_interval = std::chrono::milliseconds(50);      // whether the request has been given up
 using Plain = beast::basic_stream<asio::generic::stream_protocol, asio::io_context::executor_type>;
 using Secure = beast::ssl_stream<Plain>;
 
@@ -62,7 +63,7 @@ struct Exchange {
 http::request<http::string_body> to_beast(const HttpRequest& in, const Endpoint& address) {
   http::request<http::string_body> out{http::string_to_verb(in.method), in.target, 11};
   out.set(http::field::host, address.kind == Endpoint::Kind::unix_path ? "localhost" : to_string(address));
-  out.set(http::field::user_agent, "nlb-scale");
+  out.set(http::field::user_agent, "nlb/" NLB_VERSION);
   out.set(http::field::accept, "application/json");
   if (!in.bearer.empty()) out.set(http::field::authorization, "Bearer " + in.bearer);
   if (!in.body.empty()) out.set(http::field::content_type, in.content_type);
@@ -91,12 +92,15 @@ Error failure(const std::string& name, const error_code& error, bool trusted) {
 
 template <class Stream>
 Result<HttpAnswer> run(asio::io_context& context, Stream& stream, const daemon::GenericEndpoint& to, const HttpRequest& request,
-                       const Endpoint& address, MonoTime deadline) {
+                       const Endpoint& address, MonoTime deadline, const std::atomic<bool>* cancelled) {
   Exchange<Stream> exchange(stream);
   exchange.request = to_beast(request, address);
   beast::get_lowest_layer(stream).expires_at(deadline);
   exchange.start(to);
-  context.run();
+  while (!context.stopped()) {
+    if (cancelled && *cancelled) return fail(ErrorKind::unavailable, "the request to " + to_string(address) + " was given up");
+    context.run_for(look_interval);
+  }
   if (exchange.error) return tl::unexpected(failure(to_string(address), exchange.error, exchange.trusted));
   auto response = exchange.parser.release();
   return HttpAnswer{response.result_int(), std::move(response.body()), retry_after(response)};
@@ -123,17 +127,17 @@ Result<HttpPeer> HttpPeer::tls(Endpoint address, const std::string& ca_file) {
   return out;
 }
 
-Result<HttpAnswer> HttpPeer::ask(const HttpRequest& request, MonoTime deadline) const {
+Result<HttpAnswer> HttpPeer::ask(const HttpRequest& request, MonoTime deadline, const std::atomic<bool>* cancelled) const {
   asio::io_context context(1);
   const auto to = daemon::resolve(context, address_);
   if (!to) return tl::unexpected(to.error());
   if (!tls_) {
     Plain stream(context.get_executor());
-    return run(context, stream, *to, request, address_, deadline);
+    return run(context, stream, *to, request, address_, deadline, cancelled);
   }
   Secure stream(Plain(context.get_executor()), tls_->context);
   SSL_set_tlsext_host_name(stream.native_handle(), host_of(address_).c_str());
-  return run(context, stream, *to, request, address_, deadline);
+  return run(context, stream, *to, request, address_, deadline, cancelled);
 }
 
 std::string url_escaped(std::string_view text) {

@@ -1,6 +1,7 @@
 // One HTTP request, blocking, with a deadline for all of it: over a Unix socket, TCP or TLS, a connection each. Any status is an answer.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -27,7 +28,8 @@ class HttpPeer {
   // TLS 1.2 or later, the name verified against the certificates of `ca_file`. Errors: unavailable: it can't be read; bad_input: no PEM.
   static Result<HttpPeer> tls(Endpoint address, const std::string& ca_file);
   // unavailable: nobody answers; timeout; bad_input: not HTTP, or over 16 MiB; refused: its certificate isn't trusted.
-  Result<HttpAnswer> ask(const HttpRequest& request, MonoTime deadline) const;
+  // `cancelled` (by another thread) ends the wait within 50 ms, as unavailable.
+  Result<HttpAnswer> ask(const HttpRequest& request, MonoTime deadline, const std::atomic<bool>* cancelled = nullptr) const;
   std::string name() const { return to_string(address_); }
 
  private:

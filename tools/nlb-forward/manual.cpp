@@ -10,13 +10,19 @@ const cli::Manual manual = {
         "MySQL servers speak first, so a MySQL client is silent. A listener says what silence means (silent: {after: 50ms, protocol: "
         "mysql}); the module's greeting is checked before it is passed on.\n\n"
         "On TERM it begins no new connection, serves what has connected, and ends when the last session has, or at the drain timeout. On "
-        "HUP it reads its configuration again, whole: it swaps, or keeps the old one and says why. No session is dropped by a reload.",
+        "HUP it reads its configuration again, whole: it swaps, or keeps the old one and says why. No session is dropped by a reload.\n\n"
+        "With manager.url it reports to an outer manager, by POST of a JSON object. URL/register, once: balancer (host and first address, "
+        "the same over restarts), program, version, pid, started_unix_seconds, interval_seconds, config_version (a hash of the configuration "
+        "in force, --set and environment included), addresses, admin. URL/heartbeat, each manager.interval spread by a tenth, and at once "
+        "after a reload that changed something: balancer, config_version, uptime_seconds, load (sessions, sessions_waiting, sessions_total, "
+        "sessions_per_second, cpu_percent, memory_bytes, modules, modules_up). Any 2xx is a yes; 404 and 410 mean register again; else it "
+        "is asked again after 1 s, 2 s, 4 s, up to the interval. A manager that hangs or refuses has no influence on traffic, start or end.",
     .examples = {{"nlb-forward --config nlb.yaml", "run in the foreground"},
                  {"nlb-forward check nlb.yaml", "print every problem of a configuration; exit 0 or 3"},
                  {"nlb-forward status", "what a running nlb-forward is doing"},
                  {"nlb-forward status -o ndjson | jq .sessions.open", "the same for a script"}},
     .files = {{"/etc/nlb/nlb.yaml", "the configuration, see nlb.yaml(5)"}},
-    .environment = {},
+    .environment = {{"NLB_MANAGER_API_KEY", "the outer manager's key; else manager.api_key_file"}},
     .signals = {{"TERM, INT", "drain and end; a second one ends at once"},
                 {"HUP", "read the configuration again and reopen the access log"},
                 {"USR1", "reopen the access log"}},

@@ -9,6 +9,7 @@
 #include "libnlb/relay/forwarder.hpp"
 #include "libnlb/relay/observe.hpp"
 #include "tools/nlb-forward/bus_link.hpp"
+#include "tools/nlb-forward/manager_link.hpp"
 #include "tools/nlb-forward/processes.hpp"
 
 namespace nlb::forward {
@@ -80,25 +81,32 @@ Result<cli::ExitCode> serve(const ServeOptions& options) {
   auto link = BusLink::start(file->config, cli::places_of(share->tool()), engine, daemon.loop());
   if (!link) return tl::unexpected(link.error());
   const BusLink& bus = **link;
+  const auto instance = share->count > 1 ? std::to_string(share->index + 1) : std::string();
+  auto manager = ManagerLink::start(*file, instance, engine, daemon.loop());
+  if (!manager) return tl::unexpected(manager.error());
 
   daemon.admin().route("/metrics", [&](const auto&) {
     metrics::Snapshot snapshot;
     relay::add_metrics(snapshot, engine, access_log.get());
     bus.add_metrics(snapshot);
+    manager->add_metrics(snapshot);
     return daemon::metrics_response(metrics::exposition(snapshot));
   });
-  daemon.admin().route("/status", [&](const auto&) { return daemon::json_response(relay::status_json(engine, bus.status_json())); });
+  daemon.admin().route("/status", [&](const auto&) { return daemon::json_response(relay::status_json(engine, bus.status_json(), manager->status_json())); });
 
   daemon::ServeHooks hooks;
   hooks.reload = [&]() -> Result<> {
     auto fresh = cli::load_config(options.config, share->tool());
     if (!fresh) return tl::unexpected(fresh.error());
     if (auto listening = has_listener(*fresh); !listening) return listening;
-    return engine.reload(fresh->config);
+    auto reloaded = engine.reload(fresh->config);
+    if (reloaded) manager->reloaded(*fresh);
+    return reloaded;
   };
   hooks.drain_timeout = timeout + 1s;   // sessions end by their own deadline first
   hooks.drain = [&](MonoTime) { engine.drain(timeout, [&] { daemon.finish(); }); };
   hooks.stop = [&] {
+    manager->end();
     link->reset();
     forwarder->reset();
   };

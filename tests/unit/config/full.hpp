@@ -44,6 +44,6 @@ security: {tls: {certificate: c.pem, key: k.pem, client_ca: ca.pem}, api_key_fil
 admin: {address: 127.0.0.1:9000}
 log: {level: debug, format: json, access: {file: "-", sample: 0.5}}
 tracing: {otlp: "http://127.0.0.1:4318", sample: 0.1}
-manager: {url: "https://manager.example", api_key_file: m}
+manager: {url: "https://manager.example", api_key_file: m, ca_file: n}
 licensing: {release_mode: true, key_file: l, server: "https://licence.example", enterprise: [canary]}
 )";
