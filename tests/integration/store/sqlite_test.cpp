@@ -169,6 +169,19 @@ TEST_CASE("a log cut at any byte is recovered to a committed state") {
   }
 }
 
+TEST_CASE("a small store cut at every single byte of its file, and of its log, is refused or whole") {
+  const auto written = write_steps(1, 1);
+  const auto& [file, log] = written.running;
+  for (std::size_t at = 0; at < written.settled.file.size(); ++at) {
+    INFO("the file's first " << at << " of " << written.settled.file.size() << " bytes");
+    REQUIRE_FALSE(opens_to_a_known_state({written.settled.file.substr(0, at), ""}, written.known));
+  }
+  for (std::size_t at = 0; at < log.size(); ++at) {
+    INFO("the log's first " << at << " of " << log.size() << " bytes");
+    REQUIRE(opens_to_a_known_state({file, log.substr(0, at)}, written.known));
+  }
+}
+
 TEST_CASE("a file cut while a log is there, or damaged in the middle, is refused or whole") {
   const auto written = write_steps(25, 4);
   const auto& [file, log] = written.running;

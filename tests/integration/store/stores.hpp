@@ -16,10 +16,12 @@ namespace nlb::store::test {
 
 using namespace std::chrono_literals;
 
-struct TempFolder {
+struct TempFolder {               // in memory where there is such a place: thousands of stores are opened and synced
   std::filesystem::path path;
   TempFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "nlb-store-XXXXXX").string();
+    std::error_code absent;
+    const auto base = std::filesystem::is_directory("/dev/shm", absent) ? std::filesystem::path("/dev/shm") : std::filesystem::temp_directory_path();
+    std::string pattern = (base / "nlb-store-XXXXXX").string();
     path = mkdtemp(pattern.data());
   }
   ~TempFolder() { std::filesystem::remove_all(path); }
