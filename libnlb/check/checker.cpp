@@ -151,8 +151,8 @@ struct Checker::Impl : std::enable_shared_from_this<Checker::Impl> {
       if (const auto self = weak.lock()) self->answered(id, number, std::move(answer));
     };
     if (s->module.check.kind == registry::CheckKind::grpc) {
-      return hooks.ask_grpc(id, s->module.check, [this, answered](registry::CheckAnswer answer) {
-        asio::post(loop, [answered, answer = std::move(answer)] { answered(answer); });
+      return hooks.ask_grpc(id, s->module.check, [&on = loop, answered](registry::CheckAnswer answer) {      // we may be gone by then, the loop isn't
+        asio::post(on, [answered, answer = std::move(answer)] { answered(answer); });
       });
     }
     if (open >= probes_max) return waiting.emplace_back(id, number), void();

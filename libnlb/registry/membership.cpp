@@ -80,6 +80,7 @@ Outcome<Registered> Membership::renew(Member& member, Module module, const Calle
   }
   if (other_process || moved || module.check.kind != old.check.kind) member.health.forget_checks();
   member.remove_at.reset();      // who registers isn't leaving; an operator's drain stays
+  member.dismissed = false;
   member.renewed_at = now;
   set_suspect(member, std::nullopt);
   count(old, member.caller, -1);
@@ -124,6 +125,8 @@ Membership::Member& Membership::insert(Module module, std::string caller, std::u
 Outcome<BeatReply> Membership::heartbeat(std::string_view id, std::uint64_t lease_id, const std::optional<Load>& load, MonoTime now) {
   ++counters_.heartbeats;
   const auto found = members_.find(id);
+  const auto dismissed = found == members_.end() ? dismissed_.find(id) : dismissed_.end();
+  if (dismissed != dismissed_.end() && dismissed->second.lease_id == lease_id) return BeatReply{Wish::stop, dismissed->second.reason, {}, {}, {}};
   if (found == members_.end())
     return refuse<BeatReply>({RefusalKind::unknown_module, "heartbeat for " + std::string(id.substr(0, 260)) + ": not known here: register (again)"});
   auto& member = found->second;
@@ -171,6 +174,7 @@ Outcome<ModuleState> Membership::remove(std::string_view id, std::uint64_t lease
   auto found = member_of(id, lease_id);
   if (!found) return refuse<ModuleState>(std::move(found.error()));
   auto& member = **found;
+  member.dismissed = lease_id == 0;
   if (!drain || *drain <= Duration{}) {
     const auto last = member.module->state;
     erase(member, reason.empty() ? "unregistered" : shortened(std::move(reason)));
@@ -188,7 +192,7 @@ Outcome<ModuleState> Membership::set_drain(std::string_view id, bool drain, std:
   if (!found) return refuse<ModuleState>(std::move(found.error()));
   auto& member = **found;
   member.operator_drain = drain;
-  if (!drain) member.remove_at.reset();
+  if (!drain) member.remove_at.reset(), member.dismissed = false;
   member.drain_reason = reason.empty() ? "drained by the operator" : shortened(std::move(reason));
   publish_if_changed(member, drain ? "draining" : "drain cancelled");
   return member.module->state;
@@ -209,6 +213,7 @@ void Membership::tick(MonoTime now) {
   }
   ticked_at_ = now;
   while (!due_.empty() && due_.begin()->first <= now) settle(*due_.begin()->second, now);
+  std::erase_if(dismissed_, [now](const auto& one) { return one.second.until <= now; });
 }
 
 std::optional<MonoTime> Membership::next_deadline() const {
@@ -299,11 +304,17 @@ void Membership::erase(Member& member, std::string reason) {
     --service.suspects;
     if (service.suspects == 0) service.lost = 0;
   }
+  if (member.dismissed) dismiss(member, reason);
   ++counters_.removals;
   notices_.push_back({Notice::Kind::removed, member.module, std::move(reason), ++revision_});
   count(*member.module, member.caller, -1);
   due_.erase(member.due);
   members_.erase(members_.find(module_id(member.module->key())));
+}
+
+void Membership::dismiss(const Member& member, const std::string& reason) {
+  if (dismissed_.size() >= dismissed_max) dismissed_.erase(dismissed_.begin());
+  dismissed_[module_id(member.module->key())] = {member.lease_id, "taken out by the operator: " + reason, ticked_at_ + 2 * member.module->lease};
 }
 
 void Membership::count(const Module& module, const std::string& caller, int change) {

@@ -12,7 +12,8 @@
 // removed. A service's only module has no neighbours to ask, so it goes at once.
 //
 // Names. The key is service and name. A registration with a greater incarnation takes the name over, a smaller one is refused, and
-// beats with the old lease are told to stop. Thread rule: one owner, no locks. Beats cost O(1), everything else O(log n).
+// beats with the old lease are told to stop. So are the beats of a module that an operator took out, for two of its lease times: else it
+// would take its place again at its next heartbeat. Thread rule: one owner, no locks. Beats cost O(1), everything else O(log n).
 #pragma once
 
 #include <map>
@@ -31,6 +32,7 @@ namespace nlb::registry {
 inline constexpr Duration pause_max = std::chrono::seconds(2);      // a longer hole between two ticks means that we slept
 inline constexpr Duration suspect_max = std::chrono::hours(1);      // after that a suspect goes, whatever its neighbours do
 inline constexpr Duration drain_max = std::chrono::hours(24);      // longest wait for the sessions of a module that is leaving
+inline constexpr std::size_t dismissed_max = 10000;                 // modules that an operator took out and that haven't heard of it yet
 inline constexpr std::uint32_t mass_percent = 15;
 inline constexpr std::uint32_t mass_least = 2;
 
@@ -137,12 +139,14 @@ class Membership {
     std::optional<MonoTime> remove_at;
     std::string drain_reason;
     bool operator_drain = false;
+    bool dismissed = false;      // it leaves because an operator took it out
     HealthFacts health;
     Load load;
     MonoTime load_at;
     std::uint64_t heartbeats = 0;
   };
   struct ServiceCount { std::uint32_t members = 0, suspects = 0, lost = 0; };   // lost: removed while neighbours were suspect
+  struct Dismissed { std::uint64_t lease_id = 0; std::string reason; MonoTime until; };
   struct TextHash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
@@ -167,6 +171,7 @@ class Membership {
   bool is_mass(const ServiceCount& service) const;
   void set_suspect(Member& member, std::optional<MonoTime> since);
   void erase(Member& member, std::string reason);
+  void dismiss(const Member& member, const std::string& reason);
   void count(const Module& module, const std::string& caller, int change);
   std::uint64_t new_lease_id();
   std::string shortened(std::string text) const;
@@ -180,6 +185,7 @@ class Membership {
   ByText<ServiceCount> services_;
   ByText<std::uint32_t> callers_;
   std::array<std::uint32_t, protocol_count> protocols_{};
+  std::map<std::string, Dismissed, std::less<>> dismissed_;
   std::vector<Notice> notices_;           // taken after every call; at most one a member and call
   Counters counters_;
 };

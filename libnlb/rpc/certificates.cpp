@@ -40,7 +40,8 @@ struct Fetcher {
     if (generation == fetcher.given) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     const auto pem = fetcher.source->current();
     const grpc_ssl_pem_key_cert_pair pair{pem.key.c_str(), pem.certificate.c_str()};
-    *config = grpc_ssl_server_certificate_config_create(pem.client_ca.empty() ? nullptr : pem.client_ca.c_str(), &pair, 1);
+    // The core insists on roots (it aborts without) even where no client is asked for a certificate; then any will do.
+    *config = grpc_ssl_server_certificate_config_create(pem.client_ca.empty() ? pem.certificate.c_str() : pem.client_ca.c_str(), &pair, 1);
     if (*config == nullptr) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_FAIL;
     fetcher.given = generation;
     return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;

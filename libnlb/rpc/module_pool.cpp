@@ -1,5 +1,8 @@
 #include "libnlb/rpc/module_pool.hpp"
 
+#include <condition_variable>
+#include <mutex>
+
 #include <grpcpp/generic/generic_stub.h>
 
 #include "libnlb/rpc/status.hpp"
@@ -40,7 +43,9 @@ std::string health_verdict(const grpc::ByteBuffer& reply) {
   return bytes[1] == 2 ? "grpc health: NOT_SERVING" : "grpc health: the service isn't known there";
 }
 
-struct Question {                // lives until its answer
+}  // namespace
+
+struct ModulePool::Question {    // lives until its answer
   explicit Question(std::shared_ptr<grpc::Channel> channel) : stub(std::move(channel)) {}
   grpc::GenericStub stub;
   grpc::ClientContext context;
@@ -48,17 +53,45 @@ struct Question {                // lives until its answer
   MonoTime started = std::chrono::steady_clock::now();
 };
 
-}  // namespace
+struct ModulePool::Open {
+  std::mutex mutex;
+  std::condition_variable none;
+  std::size_t count = 0;
+  void change(int by) {
+    const std::lock_guard lock(mutex);
+    if ((count += static_cast<std::size_t>(by)) == 0) none.notify_all();
+  }
+};
+
+ModulePool::ModulePool() : open_(std::make_shared<Open>()) {}
+
+ModulePool::~ModulePool() {
+  for (const auto& [module, entry] : channels_) cancel(entry);
+  std::unique_lock lock(open_->mutex);
+  open_->none.wait(lock, [this] { return open_->count == 0; });
+}
+
+void ModulePool::cancel(const Entry& entry) {
+  for (const auto& asked : entry.asked)
+    if (const auto question = asked.lock()) question->context.TryCancel();
+}
 
 void ModulePool::add(const std::string& module, const Endpoint& control) {
   auto& entry = channels_[module];
   if (entry.channel && entry.address == control) return;
   if (entry.channel) ++counters_.closed;
   ++counters_.opened;
-  entry = {control, *make_channel(control), {}};
+  cancel(entry);
+  entry = {control, *make_channel(control), {}, {}};
 }
 
-void ModulePool::remove(const std::string& module) { counters_.closed += channels_.erase(module); }
+void ModulePool::remove(const std::string& module) {
+  const auto found = channels_.find(module);
+  if (found == channels_.end()) return;
+  cancel(found->second);
+  channels_.erase(found);
+  ++counters_.closed;
+}
 
 void ModulePool::check(const std::string& module, const std::string& service, Duration timeout, std::function<void(registry::CheckAnswer)> answer) {
   const auto found = channels_.find(module);
@@ -68,12 +101,16 @@ void ModulePool::check(const std::string& module, const std::string& service, Du
   const auto bytes = health_request(service);
   grpc::Slice slice(bytes.data(), bytes.size());
   question->request = grpc::ByteBuffer(&slice, 1);
+  std::erase_if(found->second.asked, [](const auto& asked) { return asked.expired(); });
+  found->second.asked.push_back(question);
+  open_->change(+1);
   question->stub.UnaryCall(&question->context, "/grpc.health.v1.Health/Check", {}, &question->request, &question->reply,
-                           [question, answer = std::move(answer)](const grpc::Status& status) {
+                           [question, open = open_, answer = std::move(answer)](const grpc::Status& status) {
                              const auto took = std::chrono::steady_clock::now() - question->started;
                              const auto error = status.ok() ? health_verdict(question->reply)
                                                             : "grpc health: " + std::string(code_name(status.error_code())) + ": " + status.error_message();
                              answer({error.empty(), error, took});
+                             open->change(-1);
                            });
 }
 

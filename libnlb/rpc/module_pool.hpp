@@ -1,6 +1,7 @@
 // Channels to the modules' own gRPC servers: one each, made when a module with a control address comes, gone with it. A channel dials
-// when it is first used and backs off by itself (5 s a connect, keepalive 10 s / 3 s); nothing here waits or locks. Owner: one thread;
-// answers come on gRPC's threads.
+// when it is first used and backs off by itself (5 s a connect, keepalive 10 s / 3 s); nothing waits or locks while it dials or asks.
+// What is on its way to a module that goes is cancelled; the pool's end waits for these last answers. Owner: one thread; answers come on
+// gRPC's threads.
 #pragma once
 
 #include <functional>
@@ -19,6 +20,8 @@ class ModulePool {
   struct Status { std::string module, address, state, last_error; };
   struct Counters { std::uint64_t opened = 0, closed = 0; };
 
+  ModulePool();
+  ~ModulePool();
   void add(const std::string& module, const Endpoint& control);   // another address replaces the channel
   void remove(const std::string& module);
   // grpc.health.v1.Health/Check; `service` empty asks for the whole server. not_found as an answer when there is no channel.
@@ -29,7 +32,12 @@ class ModulePool {
   const Counters& counters() const { return counters_; }
 
  private:
-  struct Entry { Endpoint address; std::shared_ptr<grpc::Channel> channel; std::string last_error; };
+  struct Question;
+  struct Open;      // counts questions whose answer hasn't been told
+  struct Entry { Endpoint address; std::shared_ptr<grpc::Channel> channel; std::string last_error; std::vector<std::weak_ptr<Question>> asked; };
+  static void cancel(const Entry& entry);
+
+  std::shared_ptr<Open> open_;
   std::map<std::string, Entry> channels_;
   Counters counters_;
 };

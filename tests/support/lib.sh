@@ -290,7 +290,7 @@ start_mariadb() {   # MARIADB_PORT, MARIADB_PID; user tester without password
   fresh_data "mariadb-$(mariadbd --version | sed -E 's/.*Ver ([0-9.]+).*/\1/')" "$folder" fresh_mariadb
   run mariadb mariadbd --no-defaults --user="$(id -un)" --datadir="$folder" --socket="$folder/socket" --pid-file="$folder/pid" \
     --port="$MARIADB_PORT" --bind-address=127.0.0.1 --skip-name-resolve --skip-log-bin --innodb-buffer-pool-size=16M \
-    --innodb-flush-log-at-trx-commit=0 --performance-schema=OFF --init-file="$TEMP/mariadb.sql" --max-connections=300
+    --innodb-flush-log-at-trx-commit=0 --performance-schema=OFF --init-file="$TEMP/mariadb.sql" --max-connections=300 ${MARIADB_OPTIONS:-}   # several words
   MARIADB_PID=$PID
   eventually 40 mariadb-admin --no-defaults -h 127.0.0.1 -P "$MARIADB_PORT" -u tester ping
 }

@@ -42,6 +42,8 @@ void add_unregister(CLI::App& app, Commands& c) {
   add_module(app, c);
   app.add_flag("--drain", c.drain, "let its sessions end first");
   app.add_option("--drain-timeout", c.drain_timeout, "how long at most (default: 30s)")->option_text("DURATION");
+  app.add_option("--wait", c.wait, "wait until it has gone, at most so long, and show the sessions that are left (exit 5: it is still there)")
+      ->option_text("DURATION");
   app.add_option("--lease-id", c.lease_id, "only while this lease is in force, so that an old process can't remove a new one")->option_text("N");
   add_reason(app, c);
 }
@@ -50,6 +52,8 @@ void add_drain(CLI::App& app, Commands& c) {
   add_client_flags(app, c.client);
   add_module(app, c);
   app.add_flag("--cancel", c.cancel, "give it new sessions again");
+  app.add_option("--wait", c.wait, "wait until its sessions have ended, at most so long, and show those that are left (exit 5: some are)")
+      ->option_text("DURATION");
   add_reason(app, c);
 }
 
@@ -85,40 +89,6 @@ void add_stats(CLI::App& app, Commands& c) {
 void add_keygen(CLI::App& app, Commands& c) {
   app.add_option("name", c.key_name, "of the key: NAME.key (secret, mode 0600) and NAME.pub are written")->required()->option_text("NAME");
   app.add_option("--directory", c.directory, "where to (default: here)")->option_text("DIR");
-}
-
-Result<cli::ExitCode> unregister(const Commands& c, const cli::Common& common) {
-  const auto timeout = parse_duration(c.drain_timeout);
-  if (!timeout) return fail(ErrorKind::usage, "--drain-timeout: " + timeout.error().text);
-  auto client = connect(c.client);
-  if (!client) return tl::unexpected(client.error());
-  v1::UnregisterModuleRequest request;
-  request.set_module_id(c.module);
-  request.set_lease_id(c.lease_id);
-  request.set_drain(c.drain);
-  request.set_drain_timeout_ms(static_cast<std::uint32_t>(std::clamp<std::int64_t>(*timeout / 1ms, 1, 0xffffffff)));
-  request.set_reason(c.reason);
-  const auto reply = (*client)->unregister_module(request);
-  if (!reply) return tl::unexpected(reply.error());
-  if (wants_json(common)) print({{"module", c.module}, {"draining", reply->draining()}, {"sessions", reply->sessions_remaining()}});
-  else if (reply->draining()) std::cout << c.module << " is draining; " << reply->sessions_remaining() << " sessions are open\n";
-  else std::cout << c.module << " is gone\n";
-  return cli::ExitCode::done;
-}
-
-Result<cli::ExitCode> drain(const Commands& c, const cli::Common& common) {
-  auto client = connect(c.client);
-  if (!client) return tl::unexpected(client.error());
-  v1::DrainModuleRequest request;
-  request.set_module_id(c.module);
-  request.set_cancel(c.cancel);
-  request.set_reason(c.reason);
-  const auto reply = (*client)->drain_module(request);
-  if (!reply) return tl::unexpected(reply.error());
-  const auto phase = short_name(v1::Phase_Name(reply->state().phase()), "PHASE_");
-  if (wants_json(common)) print({{"module", c.module}, {"phase", phase}, {"sessions", reply->sessions_remaining()}, {"reason", reply->state().reason()}});
-  else std::cout << c.module << " is " << phase << "; " << reply->sessions_remaining() << " sessions are open\n";
-  return cli::ExitCode::done;
 }
 
 namespace {

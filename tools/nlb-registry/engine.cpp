@@ -1,13 +1,12 @@
 #include "tools/nlb-registry/engine.hpp"
 
-#include <algorithm>
-
 #include "libnlb/bus/codec_topic.hpp"
 #include "libnlb/bus/records.hpp"
 #include "libnlb/core/hash.hpp"
 #include "libnlb/core/rng.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/rpc/status.hpp"
+#include "tools/nlb-registry/answers.hpp"
 
 namespace nlb::registrar {
 
@@ -25,16 +24,6 @@ check::Hooks hooks_of(rpc::ModulePool& pool, std::function<void(const std::strin
 
 }  // namespace
 
-void for_each_sorted(const registry::Membership& members, const std::function<void(const registry::MemberView&)>& visit) {
-  const auto views = members.views();
-  std::vector<const registry::MemberView*> order;
-  for (const auto& view : views) order.push_back(&view);
-  std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
-    return std::tie(a->module->service, a->module->name) < std::tie(b->module->service, b->module->name);
-  });
-  for (const auto* view : order) visit(*view);
-}
-
 registry::Limits limits_of(const config::Registry& config) {
   registry::Limits limits;
   limits.modules_per_protocol_max = config.modules_per_protocol_max;
@@ -48,8 +37,9 @@ registry::Limits limits_of(const config::Registry& config) {
 
 Engine::Engine(daemon::ControlLoop& loop, const config::Config& config, Keeper& keeper, std::uint64_t seed)
     : loop_(loop), keeper_(keeper), limits_(limits_of(config.registry)), check_defaults_(config.health), seed_(seed), started_(now()),
-      told_alive_(now()), members_(std::make_unique<registry::Membership>(limits_, seed, now())),
-      checker_(loop.native(), hooks_of(pool_, [this](const std::string& id, const registry::CheckAnswer& answer) { checked(id, answer); }), mix64(seed)) {
+      members_(std::make_unique<registry::Membership>(limits_, seed, now())),
+      checker_(loop.native(), hooks_of(pool_, [this](const std::string& id, const registry::CheckAnswer& answer) { checked(id, answer); }), mix64(seed)),
+      watchers_(now()) {
   timer_ = loop_.every(tick_interval, [this] { tick(); });
 }
 
@@ -81,14 +71,10 @@ void Engine::step_down(std::string leader) {
   for (const auto& module : members_->list()) pool_.remove(registry::module_id(module->key()));
   members_ = std::make_unique<registry::Membership>(limits_, splitmix64(seed_), now());
   draining_.clear();
-  for (const auto& watcher : watchers_) watcher->end({grpc::UNAVAILABLE, "this registry no longer leads: open the stream at the one that does"});
-  watchers_.clear();
+  watchers_.end_all({grpc::UNAVAILABLE, "this registry no longer leads: open the stream at the one that does"});
 }
 
-void Engine::stop() {
-  for (const auto& watcher : watchers_) watcher->end({grpc::UNAVAILABLE, "the registry is ending: open the stream again"});
-  watchers_.clear();
-}
+void Engine::stop() { watchers_.end_all({grpc::UNAVAILABLE, "the registry is ending: open the stream again"}); }
 
 void Engine::reload(const config::Config& config) {
   limits_ = limits_of(config.registry);
@@ -97,7 +83,7 @@ void Engine::reload(const config::Config& config) {
 }
 
 bool Engine::refuse_follower(const rpc::Done& done) const {
-  if (leading_) return false;
+  if (leading()) return false;
   done({grpc::UNAVAILABLE, leader_.empty() ? "no registry leads yet: try again in a second" : "this registry doesn't lead: ask " + leader_});
   return true;
 }
@@ -126,79 +112,13 @@ rpc::RegistryHandlers Engine::handlers() {
           [this](std::shared_ptr<rpc::Watcher> watcher) { loop_.post([this, watcher = std::move(watcher)] { on_watch(watcher); }); }};
 }
 
-namespace {
-
-std::uint32_t ms32(Duration d) { return static_cast<std::uint32_t>(std::clamp<std::int64_t>(d / 1ms, 0, 0xffffffff)); }
-
-v1::ModuleState to_proto(const registry::ModuleState& state) {
-  v1::ModuleState out;
-  out.set_phase(static_cast<v1::Phase>(state.phase));
-  out.set_health(static_cast<v1::Health>(state.health));
-  out.set_reason(state.reason);
-  return out;
-}
-
-// What the record leaves open is as the configuration says.
-v1::Module with_defaults(v1::Module module, const config::HealthCheck& defaults) {
-  const bool named = module.has_check();
-  auto& check = *module.mutable_check();
-  if (!named) {
-    constexpr std::array kinds = {v1::CHECK_KIND_TCP, v1::CHECK_KIND_GRPC, v1::CHECK_KIND_PROTOCOL, v1::CHECK_KIND_NONE};
-    const auto kind = kinds[static_cast<std::size_t>(defaults.check)];
-    check.set_kind(kind == v1::CHECK_KIND_GRPC && module.control_address().empty() ? v1::CHECK_KIND_PROTOCOL : kind);
-  }
-  if (check.interval_ms() == 0) check.set_interval_ms(std::max(100u, ms32(defaults.interval)));
-  if (check.timeout_ms() == 0) check.set_timeout_ms(std::min(check.interval_ms(), std::max(10u, ms32(defaults.timeout))));
-  if (check.rise() == 0) check.set_rise(std::min(100u, defaults.rise));
-  if (check.fall() == 0) check.set_fall(std::min(100u, defaults.fall));
-  if (check.jitter_percent() == 0) check.set_jitter_percent(static_cast<std::uint32_t>(std::min(0.5, defaults.jitter) * 100));
-  return module;
-}
-
-std::optional<registry::Load> load_of(const v1::HeartbeatRequest& request) {
-  if (!request.has_load()) return std::nullopt;
-  const auto& in = request.load();
-  registry::Load load;
-  if (in.has_cpu_percent()) load.cpu_percent = in.cpu_percent();
-  if (in.has_memory_percent()) load.memory_percent = in.memory_percent();
-  if (in.has_requests_per_second()) load.requests_per_second = in.requests_per_second();
-  if (in.has_errors_per_second()) load.errors_per_second = in.errors_per_second();
-  if (in.has_connections()) load.connections = in.connections();
-  return load;
-}
-
-v1::Load to_proto(const registry::Load& load) {
-  v1::Load out;
-  if (load.cpu_percent) out.set_cpu_percent(*load.cpu_percent);
-  if (load.memory_percent) out.set_memory_percent(*load.memory_percent);
-  if (load.requests_per_second) out.set_requests_per_second(*load.requests_per_second);
-  if (load.errors_per_second) out.set_errors_per_second(*load.errors_per_second);
-  if (load.connections) out.set_connections(*load.connections);
-  return out;
-}
-
-}  // namespace
-
 void Engine::on_register(const registry::Caller& caller, const v1::RegisterModuleRequest& request, v1::RegisterModuleReply& reply, rpc::Done done) {
   auto module = bus::from_proto(with_defaults(request.module(), check_defaults_));
   if (!module) return done(rpc::to_status(module.error()));
   const auto added = members_->add(std::move(*module), caller, now());
   if (!added) return done(rpc::to_status(added.error()));
-  const auto& record = *added->module;
-  reply.set_module_id(registry::module_id(record.key()));
-  reply.set_lease_id(added->lease_id);
-  reply.set_incarnation(record.incarnation);
-  reply.set_lease_ms(ms32(record.lease));
-  reply.set_heartbeat_interval_ms(ms32(record.lease / 3));
-  reply.set_created(added->created);
+  fill(reply, *added, limits_);
   reply.set_epoch(epoch_);
-  reply.set_registry_version(NLB_VERSION);
-  auto& limits = *reply.mutable_limits();
-  limits.set_max_connections(record.max_connections);
-  limits.set_modules_per_protocol_max(limits_.modules_per_protocol_max);
-  limits.set_modules_per_caller_max(limits_.modules_per_caller_max);
-  limits.set_message_bytes_max(rpc::message_bytes_max);
-  limits.set_keepalive_interval_min_ms(rpc::server_min_ping_ms);
   settle(std::move(done));
 }
 
@@ -206,12 +126,7 @@ void Engine::on_heartbeat(const registry::Caller& caller, const v1::HeartbeatReq
   if (refuse_stranger(caller, request.module_id(), done)) return;
   const auto beat = members_->heartbeat(request.module_id(), request.lease_id(), load_of(request), now());
   if (!beat) return done(rpc::to_status(beat.error()));
-  reply.set_lease_ms(ms32(beat->lease));
-  reply.set_heartbeat_interval_ms(ms32(beat->lease / 3));
-  reply.set_wish(static_cast<v1::Wish>(beat->wish));
-  reply.set_reason(beat->reason);
-  if (beat->drain_remaining) reply.set_drain_remaining_ms(std::max(1u, ms32(*beat->drain_remaining)));
-  *reply.mutable_state() = to_proto(beat->state);
+  fill(reply, *beat);
   reply.set_epoch(epoch_);
   settle(nullptr);
   done(grpc::Status::OK);      // the lease isn't kept in the store: there is nothing to wait for
@@ -249,134 +164,26 @@ void Engine::on_drain(const registry::Caller& caller, const v1::DrainModuleReque
 }
 
 void Engine::on_list(const registry::Caller&, const v1::ListModulesRequest& request, v1::ListModulesReply& reply, rpc::Done done) {
-  if (request.page_size() > 10000) return done({grpc::INVALID_ARGUMENT, "page_size " + std::to_string(request.page_size()) + " is too large: at most 10000"});
-  const auto protocol = bus::from_proto(request.protocol());
-  const auto after = registry::parse_module_id(request.page_token());
-  if (!after && !request.page_token().empty()) return done({grpc::INVALID_ARGUMENT, "page_token is none of ours: send next_page_token as it was, or nothing"});
-  for (const auto& module : members_->list()) {
-    if (after && !(*after < module->key())) continue;
-    if (!request.service().empty() && module->service != request.service()) continue;
-    if (protocol != Protocol::unknown && module->protocol != protocol) continue;
-    if (!request.version().empty() && module->version != request.version()) continue;
-    if (request.routable_only() && !registry::is_routable(*module)) continue;
-    if (request.page_size() != 0 && static_cast<std::uint32_t>(reply.modules_size()) == request.page_size()) {
-      const auto& last = reply.modules(reply.modules_size() - 1);
-      reply.set_next_page_token(last.service() + "/" + last.name());
-      break;
-    }
-    *reply.add_modules() = bus::to_proto(*module);
-  }
   reply.set_epoch(epoch_);
-  reply.set_revision(members_->revision());
-  done(grpc::Status::OK);
+  done(fill(reply, *members_, request));
 }
-
-namespace {
-
-void count_in(v1::ServiceStats& stats, const registry::Module& module, const registry::Load& load) {
-  stats.set_modules(stats.modules() + 1);
-  if (registry::is_routable(module)) stats.set_routable(stats.routable() + 1);
-  switch (module.state.health) {
-    case registry::Health::healthy: stats.set_healthy(stats.healthy() + 1); break;
-    case registry::Health::degraded: stats.set_degraded(stats.degraded() + 1); break;
-    case registry::Health::unhealthy: stats.set_unhealthy(stats.unhealthy() + 1); break;
-    case registry::Health::unknown: stats.set_unknown(stats.unknown() + 1); break;
-  }
-  if (module.state.phase == registry::Phase::suspect) stats.set_suspect(stats.suspect() + 1);
-  if (module.state.phase == registry::Phase::draining) stats.set_draining(stats.draining() + 1);
-  stats.set_connections(stats.connections() + load.connections.value_or(0));
-}
-
-}  // namespace
 
 void Engine::on_stats(const registry::Caller&, const v1::GetStatsRequest& request, v1::GetStatsReply& reply, rpc::Done done) {
-  std::map<std::string, v1::ServiceStats> services;
-  for_each_sorted(*members_, [&](const registry::MemberView& view) {
-    const auto& module = *view.module;
-    if (!request.service().empty() && module.service != request.service()) return;
-    auto& stats = services[module.service];
-    stats.set_service(module.service);
-    stats.set_protocol(bus::to_proto(module.protocol));
-    count_in(stats, module, view.load);
-    if (!request.with_modules()) return;
-    const auto id = registry::module_id(module.key());
-    auto& one = *reply.add_module_stats();
-    one.set_module_id(id);
-    *one.mutable_load() = to_proto(view.load);
-    one.set_load_age_ms(view.load_at == MonoTime{} ? 0 : ms32(now() - view.load_at));
-    one.set_lease_remaining_ms(ms32(view.lease_end - now()));
-    one.set_heartbeats_total(view.heartbeats);
-    one.set_sessions(sessions_.of(id));
-    *one.mutable_check() = bus::to_proto(module.key(), view.health, module.check.kind);
-  });
-  for (auto& [name, stats] : services) *reply.add_services() = std::move(stats);
-  const auto& counters = members_->counters();
+  fill(reply, *members_, sessions_, request, now());
   reply.set_epoch(epoch_);
   reply.set_uptime_ms(static_cast<std::uint64_t>((now() - started_) / 1ms));
-  reply.set_modules(static_cast<std::uint32_t>(members_->size()));
-  reply.set_registrations_total(counters.registrations);
-  reply.set_heartbeats_total(counters.heartbeats);
-  reply.set_expirations_total(counters.expirations);
-  reply.set_suspicions_total(counters.suspicions);
-  std::uint64_t refusals = 0;
-  for (std::size_t i = 0; i < counters.refusals.size(); ++i) {
-    refusals += counters.refusals[i];
-    if (counters.refusals[i] > 0) (*reply.mutable_refusals())[std::string(registry::refusal_names[i])] = counters.refusals[i];
-  }
-  reply.set_refusals_total(refusals);
   done(grpc::Status::OK);
 }
-
-// ---- watchers
-
-namespace {
-
-std::shared_ptr<v1::ModuleChange> change_of(v1::ModuleChange::Kind kind, std::uint64_t epoch, std::uint64_t revision) {
-  auto change = std::make_shared<v1::ModuleChange>();
-  change->set_kind(kind);
-  change->set_epoch(epoch);
-  change->set_revision(revision);
-  return change;
-}
-
-}  // namespace
 
 void Engine::on_watch(std::shared_ptr<rpc::Watcher> watcher) {
   if (refuse_follower([&](grpc::Status status) { watcher->end(std::move(status)); })) return;
-  const auto& request = watcher->request();
-  if (!request.changes_only()) {
-    const auto all = members_->list();
-    watcher->allow(all.size() + 1);
-    for (const auto& module : all) {
-      if (!request.service().empty() && module->service != request.service()) continue;
-      auto change = change_of(v1::ModuleChange::KIND_CURRENT, epoch_, members_->revision());
-      *change->mutable_module() = bus::to_proto(*module);
-      watcher->push(std::move(change));
-    }
-    watcher->push(change_of(v1::ModuleChange::KIND_SYNCED, epoch_, members_->revision()));
-  }
-  watcher->told = 1;
-  watchers_.push_back(std::move(watcher));
-}
-
-void Engine::tell_watchers(const Notice& notice) {
-  if (watchers_.empty()) return;
-  constexpr std::array kinds = {v1::ModuleChange::KIND_ADDED, v1::ModuleChange::KIND_CHANGED, v1::ModuleChange::KIND_REMOVED};
-  auto change = change_of(kinds[static_cast<std::size_t>(notice.kind)], epoch_, notice.revision);
-  *change->mutable_module() = bus::to_proto(*notice.module);
-  change->set_reason(notice.reason);
-  for (const auto& watcher : watchers_) {
-    const auto& service = watcher->request().service();
-    if (!service.empty() && service != notice.module->service) continue;
-    watcher->push(change);
-    ++watcher->told;
-  }
+  watchers_.add(std::move(watcher), *members_, epoch_);
 }
 
 // ---- what follows from the membership's decisions
 
 void Engine::tick() {
-  if (!leading_) return;
+  if (!leading()) return;
   members_->tick(now());
   for (auto at = draining_.begin(); at != draining_.end();) {
     const auto next = std::next(at);      // the module may leave the map with its removal
@@ -384,16 +191,12 @@ void Engine::tick() {
     at = next;
   }
   settle(nullptr);
-  if (now() - told_alive_ < alive_interval) return;
-  told_alive_ = now();
-  std::erase_if(watchers_, [](const auto& watcher) { return watcher->over(); });
-  for (const auto& watcher : watchers_)
-    if (std::exchange(watcher->told, 0) == 0) watcher->push(change_of(v1::ModuleChange::KIND_ALIVE, epoch_, members_->revision()));
+  watchers_.tick(epoch_, members_->revision(), now());
 }
 
 void Engine::checked(const std::string& id, const registry::CheckAnswer& answer) {
   const auto member = members_->find(id);
-  if (!leading_ || !member) return;
+  if (!leading() || !member) return;
   const auto key = member->module->key();
   auto& counted = by_protocol_[static_cast<std::size_t>(member->module->protocol)];
   ++(answer.good ? counted.checks_good : counted.checks_bad);
@@ -459,7 +262,7 @@ void Engine::kept(const Notice& notice, const Result<>& result) {
                      {"health", to_string(module.state.health)}, {"reason", notice.reason}});
   publish_module(module.key());
   publish_health(module.key());
-  tell_watchers(notice);
+  watchers_.tell(notice, epoch_);
 }
 
 // The newest record, whichever notice asked for it: what is published never goes back.

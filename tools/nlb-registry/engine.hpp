@@ -19,15 +19,14 @@
 #include "libnlb/rpc/registry_service.hpp"
 #include "tools/nlb-registry/keeper.hpp"
 #include "tools/nlb-registry/sessions.hpp"
+#include "tools/nlb-registry/watchers.hpp"
 
 namespace nlb::registrar {
 
 inline constexpr Duration tick_interval = std::chrono::milliseconds(100);
-inline constexpr Duration alive_interval = std::chrono::seconds(10);     // of silence on a watcher's stream
 inline constexpr Duration sessions_settle = std::chrono::seconds(2);     // forwarders' word that nobody is left counts after so long
 
 registry::Limits limits_of(const config::Registry& config);
-void for_each_sorted(const registry::Membership& members, const std::function<void(const registry::MemberView&)>& visit);   // by service, then name
 
 class Engine {   // belongs to the loop's thread; handlers() may be called from any
  public:
@@ -37,13 +36,17 @@ class Engine {   // belongs to the loop's thread; handlers() may be called from 
 
   rpc::RegistryHandlers handlers();
   void set_publish(Publish publish) { publish_ = std::move(publish); }
+  // Whether the lease of a shared store still says that we lead, at this moment and by our own clock: a process that was stopped longer
+  // than its lease finds out here, before the election's news has reached the loop. By default: always.
+  void set_lease(std::function<bool()> holds) { lease_holds_ = std::move(holds); }
   void lead(std::uint64_t epoch, std::vector<registry::Stored> known);   // with everything published again
   void step_down(std::string leader);                                    // whose name callers are told; empty: nobody is known
   void reload(const config::Config& config);
   void heard(const bus::PeerChange& change);                             // forwarders' traffic
   void stop();                                                           // ends the watchers' streams
 
-  bool leading() const { return leading_; }
+  bool leading() const { return leading_ && lease_holds_(); }
+  bool in_term() const { return leading_; }                              // has led and not stepped down, whatever its lease says
   std::uint64_t epoch() const { return epoch_; }
   MonoTime started() const { return started_; }
   const std::string& leader() const { return leader_; }
@@ -76,7 +79,6 @@ class Engine {   // belongs to the loop's thread; handlers() may be called from 
   void kept(const registry::Notice& notice, const Result<>& result);
   void publish_module(const registry::ModuleKey& key);
   void publish_health(const registry::ModuleKey& key);
-  void tell_watchers(const registry::Notice& notice);
 
   daemon::ControlLoop& loop_;
   Keeper& keeper_;
@@ -84,14 +86,15 @@ class Engine {   // belongs to the loop's thread; handlers() may be called from 
   config::HealthCheck check_defaults_;
   std::uint64_t seed_, epoch_ = 0, term_ = 0;        // term: counts changes of leadership, so that late answers are known as such
   bool leading_ = false;
+  std::function<bool()> lease_holds_ = [] { return true; };
   std::string leader_;
-  MonoTime started_, told_alive_;
+  MonoTime started_;
   std::unique_ptr<registry::Membership> members_;
   rpc::ModulePool pool_;
   check::Checker checker_;
   Sessions sessions_;
   std::map<std::string, MonoTime> draining_;         // since when
-  std::vector<std::shared_ptr<rpc::Watcher>> watchers_;
+  Watchers watchers_;
   Publish publish_;
   std::array<ByProtocol, protocol_count> by_protocol_{};
   std::unique_ptr<daemon::Timer> timer_;

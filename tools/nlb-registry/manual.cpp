@@ -12,7 +12,8 @@ const cli::Manual manual = {
         "ClientHello). Without a path of its own an HTTP check takes every answer below 500 as good, with one 200 to 399. When more "
         "than 15 % of a service, and at least two, fall silent together, they are kept as suspect: the network is the likelier culprit.\n\n"
         "Registering again renews and updates. Of two processes with one name the greater incarnation wins, and the older one is told "
-        "to stop. After a restart every module has a full lease again, and nobody is evicted before it is over.\n\n"
+        "to stop; so is a module that an operator unregisters. A module that drains keeps its sessions and leaves when its forwarders have "
+        "none of them left, or its time is over. After a restart every module has a full lease again, and nobody is evicted before it is over.\n\n"
         "With store.etcd several registries share one list; one leads, the others answer UNAVAILABLE with its address and take over "
         "when it has been silent for store.etcd.lease. Name them all: --registry 10.0.0.1:50051,10.0.0.2:50051.",
     .examples = {{"nlb-registry serve --config nlb.yaml", "run in the foreground"},
@@ -22,6 +23,7 @@ const cli::Manual manual = {
                  {"nlb-registry list", "the modules as a table"},
                  {"nlb-registry watch -o ndjson | jq -r .module", "each change, for a script"},
                  {"nlb-registry drain http/web-1", "no new sessions for a module; --cancel gives them back"},
+                 {"nlb-registry unregister http/web-1 --drain --wait 1m", "take a module out, and watch its sessions end"},
                  {"nlb-registry keygen edge-1 --directory /etc/nlb/keys", "keys for the bus over tcp"}},
     .files = {{"/etc/nlb/nlb.yaml", "the configuration, see nlb.yaml(5)"}, {"/var/lib/nlb/registry.db", "the modules, in SQLite; store.sqlite"}},
     .environment = {{"NLB_API_KEY", "the cluster's API key, of serve and of the commands"}, {"NLB_ENDPOINT", "where the commands find the registry"}},

@@ -6,6 +6,7 @@
 #include "libnlb/cli/ndjson.hpp"
 #include "libnlb/metrics/exposition.hpp"
 #include "libnlb/rpc/status.hpp"
+#include "tools/nlb-registry/answers.hpp"
 #include "tools/nlb-registry/service.hpp"
 
 namespace nlb::registrar {

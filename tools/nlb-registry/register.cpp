@@ -1,28 +1,14 @@
 #include "tools/nlb-registry/register.hpp"
 
-#include <poll.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <iostream>
 #include <optional>
 
 #include "libnlb/bus/records.hpp"
+#include "tools/nlb-registry/life.hpp"
 
 namespace nlb::registrar {
 
 namespace {
-
-constexpr Duration retry_after = std::chrono::seconds(1);      // while no registry answers
-constexpr Duration end_patience = std::chrono::seconds(10);    // for the command after TERM
-
-MonoTime now() { return std::chrono::steady_clock::now(); }
 
 Result<std::uint32_t> milliseconds(const std::string& text, const char* flag) {
   if (text.empty()) return 0u;
@@ -84,200 +70,6 @@ Result<v1::Module> module_of(const RegisterOptions& o) {
   return m;
 }
 
-void say(const std::string& text) { std::cerr << "nlb-registry: " << text << "\n"; }
-
-void print(const v1::RegisterModuleReply& reply, const cli::Common& common) {
-  if (cli::effective_output(common) != cli::Output::ndjson) {
-    std::cout << reply.module_id() << (reply.created() ? " is registered" : " is renewed") << " for " << format_duration(std::chrono::milliseconds(reply.lease_ms()))
-              << "; lease " << reply.lease_id() << "\n";
-    return;
-  }
-  cli::NdjsonWriter(std::cout).write({{"module", reply.module_id()}, {"lease_id", reply.lease_id()}, {"incarnation", reply.incarnation()},
-                                      {"lease_seconds", reply.lease_ms() / 1000.0}, {"heartbeat_interval_seconds", reply.heartbeat_interval_ms() / 1000.0},
-                                      {"created", reply.created()}, {"max_connections", reply.limits().max_connections()}, {"epoch", reply.epoch()}});
-}
-
-// Signals come by descriptor. They are blocked before gRPC starts its threads, which inherit that: a thread that had TERM open would take
-// it, and the process would end without a word to the registry.
-class SignalDescriptor {
- public:
-  SignalDescriptor() {
-    sigset_t wanted;
-    sigemptyset(&wanted);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&wanted, signal);
-    pthread_sigmask(SIG_BLOCK, &wanted, &before_);
-    descriptor_ = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
-  }
-  ~SignalDescriptor() {
-    close(descriptor_);
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  SignalDescriptor(const SignalDescriptor&) = delete;
-  SignalDescriptor& operator=(const SignalDescriptor&) = delete;
-  int get() const { return descriptor_; }
-  const sigset_t& before() const { return before_; }
-
- private:
-  sigset_t before_;
-  int descriptor_ = -1;
-};
-
-// A module's life as the main loop of one process: beats at their time, signals by descriptor, and a child when there is a command.
-class Life {
- public:
-  Life(const RegisterOptions& options, const cli::Common& common, const SignalDescriptor& signals, rpc::RegistryClient& client, v1::Module module)
-      : options_(options), common_(common), signals_(signals), client_(client), module_(std::move(module)) {}
-
-  Result<cli::ExitCode> live() {
-    if (auto first = enrol(); !first) return tl::unexpected(first.error());
-    if (!options_.command.empty())
-      if (auto started = start_child(); !started) return leave(false), tl::unexpected(started.error());
-    while (!ending_) {
-      wait();
-      if (!ending_ && now() >= next_beat_) beat();
-    }
-    leave(true);
-    return end_child();
-  }
-
- private:
-  Result<> enrol() {
-    const auto reply = client_.register_module(module_);
-    if (!reply) return tl::unexpected(reply.error());
-    if (beats_++ == 0) print(*reply, common_);
-    else say("registered again as " + reply->module_id());
-    id_ = reply->module_id();
-    lease_ = reply->lease_id();
-    next_beat_ = now() + std::chrono::milliseconds(reply->heartbeat_interval_ms());
-    return {};
-  }
-
-  void beat() {
-    v1::HeartbeatRequest request;
-    request.set_module_id(id_);
-    request.set_lease_id(lease_);
-    const auto reply = client_.heartbeat(request);
-    next_beat_ = now() + (reply ? Duration(std::chrono::milliseconds(reply->heartbeat_interval_ms())) : retry_after);
-    if (!reply) return missed(reply.error());
-    const auto wish = reply->wish();
-    if (wish != wish_ && wish == v1::WISH_DRAIN) say(id_ + " is draining: " + reply->reason());
-    wish_ = wish;
-    if (wish == v1::WISH_STOP) stop(id_ + ": " + reply->reason());
-  }
-
-  void missed(const Error& error) {
-    if (error.kind != ErrorKind::not_found) return say(error.text + ": trying again");
-    if (wish_ == v1::WISH_DRAIN) return stop(id_ + " has been drained");
-    const auto again = enrol();
-    if (again) return;
-    say(again.error().text);
-    if (again.error().kind == ErrorKind::conflict) stop(id_ + " belongs to a newer process");
-  }
-
-  void stop(const std::string& why) {
-    say(why);
-    ending_ = registered_elsewhere_ = true;
-    if (child_ > 0) kill(child_, SIGTERM);
-  }
-
-  void wait() {
-    pollfd ready{signals_.get(), POLLIN, 0};
-    const auto left = std::max<std::int64_t>(0, (next_beat_ - now()) / 1ms + 1);
-    if (poll(&ready, 1, static_cast<int>(std::min<std::int64_t>(left, 60000))) <= 0) return;
-    signalfd_siginfo info;
-    while (read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-      if (info.ssi_signo == SIGCHLD) reap();
-      else ending_ = true;
-    }
-  }
-
-  void reap() {
-    int status = 0;
-    if (child_ > 0 && waitpid(child_, &status, WNOHANG) == child_) {
-      child_ = 0;
-      child_status_ = status;
-      ending_ = true;
-    }
-  }
-
-  // At the end of the time or the command: with sessions left to end while the command still runs, at once when it has gone.
-  void leave(bool say_so) {
-    if (registered_elsewhere_) return;
-    v1::UnregisterModuleRequest request;
-    request.set_module_id(id_);
-    request.set_lease_id(lease_);
-    request.set_reason(child_status_ ? "its command ended" : "it said so");
-    const auto timeout = milliseconds(options_.drain_timeout, "--drain-timeout");
-    const bool drains = child_ > 0 && timeout && options_.drain_timeout != "0";
-    request.set_drain(drains);
-    if (drains) request.set_drain_timeout_ms(*timeout);
-    const auto reply = client_.unregister_module(request);
-    if (!reply && say_so) say(reply.error().text);
-    if (reply && drains && reply->sessions_remaining() > 0) wait_for_drain(*timeout);
-  }
-
-  void wait_for_drain(std::uint32_t timeout_ms) {
-    const auto deadline = now() + std::chrono::milliseconds(timeout_ms);
-    while (now() < deadline && child_ > 0) {
-      v1::HeartbeatRequest request;
-      request.set_module_id(id_);
-      request.set_lease_id(lease_);
-      if (const auto reply = client_.heartbeat(request); !reply) return;      // gone from the list: drained
-      next_beat_ = now() + 500ms;
-      wait();
-    }
-  }
-
-  Result<> start_child() {
-    const auto parent = getpid();
-    const pid_t child = fork();
-    if (child < 0) return fail(ErrorKind::unavailable, "start " + options_.command.front() + ": " + std::strerror(errno));
-    if (child == 0) {
-      pthread_sigmask(SIG_SETMASK, &signals_.before(), nullptr);
-      prctl(PR_SET_PDEATHSIG, SIGTERM);
-      if (getppid() != parent) _exit(70);
-      std::vector<char*> arguments;
-      for (const auto& word : options_.command) arguments.push_back(const_cast<char*>(word.c_str()));
-      arguments.push_back(nullptr);
-      execvp(arguments.front(), arguments.data());
-      _exit(127);
-    }
-    child_ = child;
-    return {};
-  }
-
-  Result<cli::ExitCode> end_child() {
-    if (child_ > 0) kill(child_, SIGTERM);
-    const auto deadline = now() + end_patience;
-    while (child_ > 0 && now() < deadline) {
-      next_beat_ = deadline;
-      wait();
-      reap();
-    }
-    if (child_ > 0) {
-      kill(child_, SIGKILL);
-      int status = 0;
-      waitpid(child_, &status, 0);
-    }
-    if (registered_elsewhere_) return cli::ExitCode::no;
-    if (child_status_ && WIFEXITED(*child_status_)) return static_cast<cli::ExitCode>(WEXITSTATUS(*child_status_));
-    return cli::ExitCode::done;
-  }
-
-  const RegisterOptions& options_;
-  const cli::Common& common_;
-  const SignalDescriptor& signals_;
-  rpc::RegistryClient& client_;
-  v1::Module module_;
-  std::string id_;
-  std::uint64_t lease_ = 0, beats_ = 0;
-  v1::Wish wish_ = v1::WISH_NONE;
-  MonoTime next_beat_;
-  pid_t child_ = 0;
-  std::optional<int> child_status_;
-  bool ending_ = false, registered_elsewhere_ = false;
-};
-
 }  // namespace
 
 void add_register(CLI::App& app, RegisterOptions& o) {
@@ -305,6 +97,9 @@ void add_register(CLI::App& app, RegisterOptions& o) {
   app.add_option("--rise", o.rise, "good checks in a row that make it usable again")->option_text("N");
   app.add_option("--fall", o.fall, "failed checks in a row that make it unusable")->option_text("N");
   app.add_flag("--keep", o.keep, "stay: beat until a signal comes, then unregister");
+  app.add_option("--load-file", o.load_file, "with --keep or a command: read the module's load at each heartbeat from this file, \"cpu_percent 12.5\" a line; "
+                                              "also memory_percent, connections, requests_per_second, errors_per_second (default: CPU and memory of the command)")
+      ->option_text("FILE");
   app.add_option("--drain-timeout", o.drain_timeout, "with a command: how long its sessions may go on after TERM; 0: not (default: 30s)")->option_text("DURATION");
   app.add_option("command", o.command, "run this, and keep it registered for as long as it runs; put -- before it")->option_text("COMMAND...");
 }
@@ -312,13 +107,16 @@ void add_register(CLI::App& app, RegisterOptions& o) {
 Result<cli::ExitCode> register_module(const RegisterOptions& options, const cli::Common& common) {
   auto module = module_of(options);
   if (!module) return tl::unexpected(module.error());
+  const auto drain_timeout = options.drain_timeout == "0" ? Result<std::uint32_t>(0u) : milliseconds(options.drain_timeout, "--drain-timeout");
+  if (!drain_timeout) return tl::unexpected(drain_timeout.error());
   const bool stays = options.keep || !options.command.empty();
   if (stays && module->incarnation() == 0) module->set_incarnation(unix_us());
   std::optional<SignalDescriptor> signals;
   if (stays) signals.emplace();
   auto client = connect(options.client);
   if (!client) return tl::unexpected(client.error());
-  if (stays) return Life(options, common, *signals, **client, std::move(*module)).live();
+  const LifeOptions life{options.command, options.load_file, *drain_timeout};
+  if (stays) return live(life, common, *signals, **client, *module);
   const auto reply = (*client)->register_module(*module);
   if (!reply) return tl::unexpected(reply.error());
   print(*reply, common);

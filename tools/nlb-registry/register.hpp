@@ -1,5 +1,4 @@
-// `nlb-registry register`: one registration; with --keep, or with a command to run, a module's whole life: register, beat, register again
-// when the registry forgot us, and unregister at the end.
+// `nlb-registry register`: one registration; with --keep, or with a command to run, a module's whole life (life.hpp).
 #pragma once
 
 #include <cstdint>
@@ -15,7 +14,7 @@ namespace nlb::registrar {
 struct RegisterOptions {
   ClientFlags client;
   std::string name, service, address, control, version, colour, zone, lease, check, check_interval, check_timeout, check_target, send_proxy;
-  std::string protocol, drain_timeout = "30s";
+  std::string protocol, load_file, drain_timeout = "30s";
   std::vector<std::string> labels, command;
   std::uint32_t weight = 100, priority = 0, max_connections = 10000, rise = 0, fall = 0;
   std::uint64_t incarnation = 0;

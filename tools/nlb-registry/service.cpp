@@ -122,13 +122,16 @@ void Service::campaign() {
   campaign_ = std::make_unique<store::Campaign>(
       keeper_->store(), store::ElectionOptions{"leader", to_string(server_->address()), config_.store.etcd_lease},
       [this](const store::Leadership& leadership) { loop_.post([this, leadership] { on_leadership(leadership); }); });
+  engine_->set_lease([this] { return campaign_ && campaign_->now().leads; });
   leader_timer_ = loop_.every(1s, [this] { look_for_leader(); });
 }
 
 void Service::on_leadership(const store::Leadership& leadership) {
   if (!leadership.leads) {
     server_->set_serving(false);
-    return engine_->step_down({});
+    engine_->step_down({});
+    bus_.reset();                          // an owner that doesn't lead says nothing, not even that it lives
+    return;
   }
   keeper_->load(leadership.fence, [this, fence = leadership.fence](Result<std::vector<registry::Stored>> known) {
     loop_.post([this, fence, known = std::move(known)]() mutable {
@@ -146,10 +149,10 @@ void Service::on_leadership(const store::Leadership& leadership) {
 }
 
 void Service::look_for_leader() {
-  if (engine_->leading()) return;
+  if (engine_->in_term()) return;
   keeper_->look("leader", [this](std::string leader) {
     loop_.post([this, leader = std::move(leader)] {
-      if (!engine_->leading()) engine_->step_down(leader);
+      if (!engine_->in_term()) engine_->step_down(leader);
     });
   });
 }
@@ -215,7 +218,7 @@ Result<> Service::open_bus(std::uint64_t epoch) {
 }
 
 void Service::publish(std::string topic, std::string payload) {
-  if (!bus_) return;
+  if (!bus_ || !engine_->leading()) return;
   const auto done = payload.empty() ? bus_->withdraw(std::move(topic)) : bus_->publish(std::move(topic), std::move(payload));
   if (!done) daemon::log::error("publish", {{"reason", done.error().text}});
 }

@@ -247,6 +247,29 @@ TEST_CASE("a beat for an unknown module says register again") {
   CHECK(beat.error().kind == RefusalKind::unknown_module);
 }
 
+TEST_CASE("a module that the operator took out is told to stop, and may register again; one that left by itself is forgotten") {
+  Fixture f;
+  const auto added = f.add(record("web-1"));
+  const auto beat = [&](Duration now) { return f.membership.heartbeat("web/web-1", added.lease_id, std::nullopt, at(now)); };
+  REQUIRE(f.membership.remove("web/web-1", 0, std::nullopt, "too old", at(1s)));
+  REQUIRE(beat(2s));
+  CHECK(beat(2s)->wish == Wish::stop);
+  CHECK(beat(2s)->reason == "taken out by the operator: too old");
+  CHECK_FALSE(f.membership.heartbeat("web/web-1", added.lease_id + 1, std::nullopt, at(2s)));      // somebody else's lease
+  pass(f.membership, 2s, 62s);
+  CHECK_FALSE(beat(62s));                                                                            // and it is forgotten in time
+
+  const auto again = f.add(record("web-1"), 63s);
+  REQUIRE(f.membership.remove("web/web-1", 0, Duration(5s), "", at(64s)));
+  CHECK(f.membership.heartbeat("web/web-1", again.lease_id, std::nullopt, at(65s))->wish == Wish::drain);
+  f.membership.sessions_ended("web/web-1");
+  CHECK(f.membership.heartbeat("web/web-1", again.lease_id, std::nullopt, at(66s))->wish == Wish::stop);
+  const auto third = f.add(record("web-1"), 67s);
+  CHECK(f.membership.heartbeat("web/web-1", third.lease_id, std::nullopt, at(68s))->wish == Wish::none);
+  REQUIRE(f.membership.remove("web/web-1", third.lease_id, std::nullopt, "", at(69s)));
+  CHECK_FALSE(f.membership.heartbeat("web/web-1", third.lease_id, std::nullopt, at(70s)));
+}
+
 TEST_CASE("load figures that are no numbers are not known") {
   Fixture f;
   const auto added = f.add(record("web-1"));

@@ -1,0 +1,37 @@
+#!/bin/bash
+# Every refusal of a registration is a gRPC status of its own kind, with a text that says what to do: exit code 6, counted by reason.
+. "$(dirname "$0")/../support/lib.sh"
+. "$(dirname "$0")/../support/registry.sh"
+write_registry_config "modules_max: 60" </dev/null
+start_registry
+module=(--protocol redis --address 127.0.0.1:6379 --check none)
+refused() {   # refused STATUS TEXT ARGUMENTS...
+  local status=$1 text=$2
+  shift 2
+  assert_exit 6 registry register "$@"
+  assert_contains "$(cat "$TEMP/stderr")" "($status)" "the status of: $*"
+  assert_contains "$(cat "$TEMP/stderr")" "$text" "the text of: $*"
+}
+refused INVALID_ARGUMENT "letters, digits" --name "a b" "${module[@]}"
+refused INVALID_ARGUMENT "ask for 1s to 1h" --name a "${module[@]}" --lease 2h
+refused INVALID_ARGUMENT "10ms to the interval" --name a "${module[@]}" --check-interval 1s --check-timeout 2s
+refused INVALID_ARGUMENT "give one, or check by tcp or protocol" --name a --protocol redis --address 127.0.0.1:6379 --check grpc
+refused INVALID_ARGUMENT "name the address that forwarders should connect to" --name a --protocol redis --address 0.0.0.0:6379
+refused INVALID_ARGUMENT "is a name" --name a --protocol redis --address somewhere:6379
+refused PERMISSION_DENIED "add its network to registry.allow_addresses" --name a --protocol redis --address 192.0.2.1:6379
+refused PERMISSION_DENIED "control address 192.0.2.1:1" --name a "${module[@]}" --control 192.0.2.1:1
+"$NLB_BIN/registry_load" flood "127.0.0.1:$REGISTRY_PORT" --count 55 --service web --window 1 >"$TEMP/flood.json"
+assert_eq "$(jq -c .codes "$TEMP/flood.json")" '{"OK":50,"RESOURCE_EXHAUSTED":5}' "50 modules of one protocol"
+assert_contains "$(jq -r .texts.RESOURCE_EXHAUSTED "$TEMP/flood.json")" "protocol http has its 50: remove one or raise registry.modules_per_protocol_max" "the text"
+for i in 1 2 3 4 5 6 7 8 9 10; do registry register --name $i "${module[@]}" --incarnation 7 >/dev/null; done
+refused RESOURCE_EXHAUSTED "raise registry.modules_max" --name 11 "${module[@]}"
+refused ABORTED "stop, or use another name" --name 1 "${module[@]}" --incarnation 6
+for verb in "unregister redis/none" "drain redis/none" "health redis/none unhealthy"; do
+  # shellcheck disable=SC2086 # several words
+  assert_exit 6 registry $verb
+  assert_contains "$(cat "$TEMP/stderr")" "NOT_FOUND" "$verb"
+done
+assert_exit 6 registry unregister redis/1 --lease-id 42
+assert_contains "$(cat "$TEMP/stderr")" "ABORTED" "an old lease"
+assert_eq "$(registry stats -o ndjson | jq -cS .refusals)" \
+  '{"address_not_allowed":2,"bad_field":2,"older_incarnation":1,"protocol_full":5,"registry_full":1,"unknown_module":3,"wrong_lease":1}' "refusals by reason"
