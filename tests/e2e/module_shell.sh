@@ -21,6 +21,8 @@ eventually 40 module_is http/first routable true
 stop "$second"                                                  # TERM lets its sessions end first
 ended_with "$second" 0
 is_gone http/second || fail "it did not leave"
+start_module second
+eventually 40 module_is http/second routable true
 older=$first
 start_module first; first=$PID
 eventually 40 gone "$older"

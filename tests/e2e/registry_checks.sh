@@ -47,8 +47,9 @@ assert_contains "$(fact rpc last_error)" NOT_SERVING "rpc"
 echo SERVING >"$TEMP/grpc-state"
 eventually 20 checked_is rpc healthy
 
+kill -KILL "$NGINX_PID"                                          # first, or it would start another worker
 for name in web cache sql docs rpc; do kill -KILL "${PID_OF[$name]}" 2>/dev/null || true; done
-kill -KILL "$NGINX_PID"; stop "$POSTGRES_PID" INT
+stop "$POSTGRES_PID" INT
 for name in web https stream cache sql pg docs port rpc; do eventually 20 checked_is $name unhealthy; done
 for name in web https stream cache sql pg docs port; do assert_contains "$(fact $name last_error)" "onnect" "$name"; done
 [ "$(fact cache bad_in_row)" -ge 3 ] || fail "unhealthy before the third bad check"

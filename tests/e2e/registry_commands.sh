@@ -25,7 +25,7 @@ assert_eq "$(registry drain redis/a --reason upgrade | jq -c '[.phase, .sessions
 assert_contains "$(registry drain redis/a -o table)" "redis/a is draining; 20 sessions are open" "drain for people"
 assert_exit 5 registry drain redis/a --wait 1s >/dev/null
 assert_contains "$(cat "$TEMP/stderr")" "still has 20 sessions" "the wait"
-registry unregister redis/a --drain --drain-timeout 1m --wait 1m >"$TEMP/waited" & waiting=$!
+registry unregister redis/a --drain --drain-timeout 1m --wait 1m >"$TEMP/waited" {until}>&- & waiting=$!
 eventually 10 grep -q '"sessions":20' "$TEMP/waited"
 is_listed redis/a || fail "it was removed while it had sessions"
 exec {until}>&-

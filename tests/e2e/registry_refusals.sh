@@ -34,4 +34,4 @@ done
 assert_exit 6 registry unregister redis/1 --lease-id 42
 assert_contains "$(cat "$TEMP/stderr")" "ABORTED" "an old lease"
 assert_eq "$(registry stats -o ndjson | jq -cS .refusals)" \
-  '{"address_not_allowed":2,"bad_field":2,"older_incarnation":1,"protocol_full":5,"registry_full":1,"unknown_module":3,"wrong_lease":1}' "refusals by reason"
+  '{"address_not_allowed":2,"bad_field":6,"older_incarnation":1,"protocol_full":5,"registry_full":1,"unknown_module":3,"wrong_lease":1}' "refusals by reason"
