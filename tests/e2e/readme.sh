@@ -10,10 +10,16 @@ sed -i "s/\b8080\b/$FORWARD_PORT/g; s/\b8082\b/$ADMIN_PORT/g; s/\b9001\b/$HTTP_P
 assert_between "$(wc -l <commands)" 10 100 "commands"
 
 export PATH=$NLB_BIN:$PATH
+free_port REGISTRY_PORT; free_port REGISTRY_ADMIN
+printf 'registry: {grpc: "127.0.0.1:%s"}\nadmin: {address: "127.0.0.1:%s"}\n' "$REGISTRY_PORT" "$REGISTRY_ADMIN" >registry.yaml
+sed -i "s/^nlb-registry [a-z]*/& --config registry.yaml/" commands
 while IFS= read -r command; do
   bash -eu -c "$command" >"$TEMP/answer" 2>&1 </dev/null || fail "$command: $(cat "$TEMP/answer")"
   case $command in
-    *--daemon*) PIDS+=("$(cat forward.pid) KILL"); pid=$(cat forward.pid) ;;
+    nlb-forward*--daemon*) PIDS+=("$(cat forward.pid) KILL"); pid=$(cat forward.pid) ;;
+    nlb-registry*--daemon*) PIDS+=("$(cat registry.pid) KILL"); registry_pid=$(cat registry.pid) ;;
+    *"kill -TERM"*registry.pid*) eventually 20 gone "$registry_pid" ;;
+    nlb-registry*list*) assert_contains "$(cat "$TEMP/answer")" "web-2" "$command" ;;
     curl*"$FORWARD_PORT"*) assert_eq "$(tail -1 "$TEMP/answer")" "hello from web" "$command" ;;
     redis-cli*) assert_eq "$(cat "$TEMP/answer")" PONG "$command" ;;
     *"kill -HUP"*) alive "$pid" || fail "a reload ended nlb-forward" ;;
