@@ -13,6 +13,16 @@ std::optional<double> sane(std::optional<double> value) {
   return value && std::isfinite(*value) && *value >= 0 ? value : std::nullopt;
 }
 
+// Whoever takes a name over is listening already, or would not register: it counts as good as the one before until its first check, which
+// decides alone. Else a service whose only module is replaced would have nobody until then.
+void hand_over(HealthFacts& facts, const HealthSpec& spec) {
+  const auto checked = facts.checked;
+  facts.forget_checks();
+  if (checked != Health::healthy) return;
+  facts.checked = checked;
+  facts.bad_in_row = std::max(spec.fall, 1u) - 1;
+}
+
 bool same_use(const ModuleState& a, const ModuleState& b) { return a.phase == b.phase && a.health == b.health; }
 
 }  // namespace
@@ -78,7 +88,8 @@ Outcome<Registered> Membership::renew(Member& member, Module module, const Calle
     member.health.reported = Health::unknown;
     member.load = {};
   }
-  if (other_process || moved || module.check.kind != old.check.kind) member.health.forget_checks();
+  if (module.check.kind != old.check.kind || module.protocol != old.protocol) member.health.forget_checks();
+  else if (other_process || moved) hand_over(member.health, module.check);
   member.remove_at.reset();      // who registers isn't leaving; an operator's drain stays
   member.dismissed = false;
   member.renewed_at = now;

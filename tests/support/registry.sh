@@ -99,11 +99,9 @@ life_of() {
   ended_with "$second" 0
   is_gone http/second || fail "it did not leave"
 
-  run third "$@" second --lease 3; second=$PID
-  eventually 40 module_is http/second routable true
   kill_registry; start_registry                                 # nobody is told; the next heartbeat goes on
   older=$first
-  run fourth "$@" first --lease 3; first=$PID                   # a newer process of the same name, on another port
+  run fourth "$@" first --lease 3; first=$PID                   # a newer process of the only module's name, on another port
   eventually 40 gone "$older"
   ended_with "$older" 1
   eventually 20 module_is http/first routable true

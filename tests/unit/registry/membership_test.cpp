@@ -168,6 +168,24 @@ TEST_CASE("of two processes with one name the newer wins and the older is told t
   CHECK(f.membership.remove("web/web-1", old_lease.lease_id, {}, "", at(3s)).error().kind == RefusalKind::wrong_lease);
 }
 
+TEST_CASE("who takes over the name of a healthy module is as good until its first check, and that one decides") {
+  for (const bool good : {true, false}) {
+    Fixture f;
+    f.add(record("web-1", 8001));
+    REQUIRE(f.membership.checked("web/web-1", {true, {}, {}}));
+    REQUIRE(is_routable(*f.membership.find("web/web-1")->module));
+    f.add(record("web-1", 8002), 1s);
+    CHECK(is_routable(*f.membership.find("web/web-1")->module));
+    CHECK(f.membership.find("web/web-1")->module->data.port == 8002);
+    REQUIRE(f.membership.checked("web/web-1", {good, "refused", {}}));
+    CHECK(is_routable(*f.membership.find("web/web-1")->module) == good);
+  }
+  Fixture f;                                  // a name that nobody knew to be good is no recommendation
+  f.add(record("web-1", 8001));
+  f.add(record("web-1", 8002), 1s);
+  CHECK_FALSE(is_routable(*f.membership.find("web/web-1")->module));
+}
+
 TEST_CASE("without an incarnation another address is a newer process") {
   Fixture f;
   const auto first = f.add(record("web-1", 8001));
