@@ -123,7 +123,7 @@ Result<HttpPeer> HttpPeer::tls(Endpoint address, const std::string& ca_file) {
   context.set_verify_mode(asio::ssl::verify_peer);
   context.set_verify_callback(asio::ssl::host_name_verification(host_of(out.address_)));
   context.load_verify_file(ca_file, error);
-  if (error) return fail(ErrorKind::unavailable, "can't read certificates from " + ca_file + ": " + error.message() + ": check target.kubernetes.ca_file");
+  if (error) return fail(ErrorKind::unavailable, "can't read certificates from " + ca_file + ": " + error.message() + ": check ca_file");
   return out;
 }
 

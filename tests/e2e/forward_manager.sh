@@ -43,6 +43,16 @@ echo hang >"$TEMP/mode"
 eventually 20 registered_is true 0
 start=$(date +%s%N); kill -TERM "$FORWARD_PID"; eventually 10 gone "$FORWARD_PID"
 assert_between "$((($(date +%s%N) - start) / 1000000))" 0 2000 "ms that a hanging manager held up the end"
+
+make_certificate; free_port SECURE; echo ok >"$TEMP/mode"        # over TLS, believed by the certificate that the configuration names
+run secure "$PYTHON" "$SUPPORT/manager_stub.py" "$SECURE" "$TEMP/secure.jsonl" "$TEMP/mode" manager-secret "$TEMP/cert.pem" "$TEMP/key.pem"
+wait_port "$SECURE"
+secure() { config | sed "s|http://127.0.0.1:$MANAGER/api/|https://127.0.0.1:$SECURE/api|; s|interval: 1s|interval: 1s${1:-}|"; }
+start_forward < <(secure)
+eventually 10 grep -q "no trusted connection" "$TEMP/forward.log"
+stop "$FORWARD_PID"
+start_forward < <(secure ", ca_file: $TEMP/cert.pem")
+eventually 10 registered_is true 1
 config | sed 's|http://|ftp://|' >"$TEMP/bad.yaml"
 assert_exit 3 "$NLB_BIN/nlb-forward" --config "$TEMP/bad.yaml"
 assert_contains "$(cat "$TEMP/stderr")" "neither http:// nor https://" "a URL that can't be"

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""A strict outer manager: manager_stub.py PORT LOG MODE_FILE [KEY]
+"""A strict outer manager: manager_stub.py PORT LOG MODE_FILE [KEY [CERTIFICATE PRIVATE_KEY]], with the last two over TLS.
 
 Answers POST /api/register and /api/heartbeat as nlb-forward(1) says and writes each report it takes as a line of JSON to LOG. The word
 in MODE_FILE says how: ok, refuse (503), hang (no answer), forget (404 to every heartbeat until the next registration).
 """
 import http.server
 import json
+import ssl
 import sys
 import threading
 import time
@@ -61,4 +62,9 @@ class Manager(http.server.BaseHTTPRequestHandler):
         self.reply(status)
 
 
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Manager).serve_forever()
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Manager)
+if len(sys.argv) > 6:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[5], sys.argv[6])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
