@@ -35,6 +35,15 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
     if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
     return error;
   }
+  error_code adopt(int descriptor) {
+    int family = AF_INET;
+    socklen_t length = sizeof family;
+    getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &length);
+    error_code error;
+    acceptor_.assign(Protocol(family, 0), descriptor, error);
+    return error;
+  }
+  int number() { return acceptor_.native_handle(); }
   std::uint16_t port() const {
     const auto local = acceptor_.local_endpoint();
     asio::ip::tcp::endpoint tcp;
@@ -52,7 +61,8 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
   }
   void close() {
     error_code ignored;
-    acceptor_.close(ignored);
+    // Not close(): that leaves it to the kernel to end the registration for events, which it doesn't while another process has the socket.
+    if (const int number = acceptor_.release(ignored); number >= 0) ::close(number);
     pause_.cancel();
   }
 
@@ -94,17 +104,14 @@ Error cannot_listen(const Endpoint& address, const error_code& error) {
 struct AdminServer::Impl {
   asio::io_context& context;
   std::shared_ptr<AdminPages> pages;
-  std::vector<std::shared_ptr<Acceptor>> acceptors;
+  std::vector<std::shared_ptr<Acceptor>> acceptors, adopted;   // adopted: not accepted from yet
   std::vector<std::string> socket_files;
 };
 
 AdminServer::AdminServer(ControlLoop& loop, AdminLimits limits)
-    : impl_(new Impl{loop.native(), std::make_shared<AdminPages>(limits), {}, {}}) {}
+    : impl_(new Impl{loop.native(), std::make_shared<AdminPages>(limits), {}, {}, {}}) {}
 
-AdminServer::~AdminServer() {
-  for (const auto& acceptor : impl_->acceptors) acceptor->close();
-  for (const auto& file : impl_->socket_files) ::unlink(file.c_str());
-}
+AdminServer::~AdminServer() { close(false); }
 
 void AdminServer::route(std::string path, AdminHandler handler) { impl_->pages->routes.insert_or_assign(std::move(path), std::move(handler)); }
 
@@ -123,6 +130,31 @@ Result<Endpoint> AdminServer::listen(const Endpoint& address) {
   auto bound = address;
   bound.port = acceptor->port();
   return bound;
+}
+
+int AdminServer::listener() const { return impl_->acceptors.empty() ? -1 : impl_->acceptors.front()->number(); }
+
+void AdminServer::adopt(int descriptor, const Endpoint& address) {
+  auto acceptor = std::make_shared<Acceptor>(impl_->pages, impl_->context);
+  if (acceptor->adopt(descriptor)) return void(::close(descriptor));
+  impl_->adopted.push_back(std::move(acceptor));
+  if (address.kind == Endpoint::Kind::unix_path) impl_->socket_files.push_back(address.host);
+}
+
+void AdminServer::open() {
+  for (auto& acceptor : std::exchange(impl_->adopted, {})) {
+    acceptor->accept();
+    impl_->acceptors.push_back(std::move(acceptor));
+  }
+}
+
+void AdminServer::close(bool handed_over) {
+  // What was adopted and never opened belongs to the other process still, its file too.
+  if (!impl_->adopted.empty()) handed_over = true;
+  for (const auto& acceptor : std::exchange(impl_->acceptors, {})) acceptor->close();
+  for (const auto& acceptor : std::exchange(impl_->adopted, {})) acceptor->close();
+  for (const auto& file : std::exchange(impl_->socket_files, {}))
+    if (!handed_over) ::unlink(file.c_str());
 }
 
 AdminServer::Counters AdminServer::counters() const { return impl_->pages->counters; }

@@ -38,10 +38,18 @@ class AdminServer {   // belongs to the loop's thread
 
   explicit AdminServer(ControlLoop& loop, AdminLimits limits = {});
   ~AdminServer();   // closes its listeners; open connections end with the loop
+  AdminServer(const AdminServer&) = delete;
+  AdminServer& operator=(const AdminServer&) = delete;
   void route(std::string path, AdminHandler handler);   // a second handler for a path replaces the first
   // Binds and listens; returns the real address (port 0 is replaced). unavailable: in use, not ours, or can't be resolved.
   Result<Endpoint> listen(const Endpoint& address);
   Counters counters() const;
+
+  // For a takeover (handover.hpp): the same socket is accepted from by one process after the other.
+  int listener() const;                                // -1: none
+  void adopt(int descriptor, const Endpoint& address); // takes it; accepts from open() on
+  void open();
+  void close(bool handed_over);                        // accepts no more; what is open is answered to its end. handed_over: the file stays
 
  private:
   struct Impl;

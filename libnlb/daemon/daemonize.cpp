@@ -102,6 +102,10 @@ Result<PidFile> PidFile::create(std::string path) {
 
 PidFile::PidFile(PidFile&& other) noexcept : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
 
+void PidFile::let_go() {
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+}
+
 PidFile::~PidFile() {
   if (descriptor_ < 0) return;
   ::unlink(path_.c_str());   // before the lock goes, so that nobody locks a file that we then remove

@@ -18,6 +18,8 @@ class PidFile {
   PidFile(PidFile&& other) noexcept;
   PidFile& operator=(PidFile&&) = delete;
   ~PidFile();
+  const std::string& path() const { return path_; }
+  void let_go();   // the file stays for whoever takes over, unlocked
 
  private:
   PidFile(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}

@@ -55,6 +55,18 @@ void Readiness::stopping() { notify("STOPPING=1\nSTATUS=draining"); }
 void Readiness::status(std::string_view text) { notify("STATUS=" + std::string(text)); }
 void Readiness::watchdog() { notify("WATCHDOG=1"); }
 
+void Readiness::hand_over(int main_process) {
+  notify("MAINPID=" + std::to_string(main_process));
+  settings_.notify_socket.clear();
+}
+
+std::vector<std::string> Readiness::environment() const {
+  if (settings_.notify_socket.empty()) return {};
+  std::vector<std::string> all = {"NOTIFY_SOCKET=" + settings_.notify_socket};
+  if (settings_.watchdog) all.push_back("WATCHDOG_USEC=" + std::to_string(*settings_.watchdog / std::chrono::microseconds(1)));
+  return all;
+}
+
 std::optional<Duration> Readiness::watchdog_period() const {
   if (!settings_.watchdog || settings_.notify_socket.empty()) return std::nullopt;
   return *settings_.watchdog / 2;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "libnlb/core/time.hpp"
 
@@ -30,6 +31,8 @@ class Readiness {
   void stopping();
   void status(std::string_view text);        // one line for `systemctl status`
   void watchdog();
+  void hand_over(int main_process);          // another process speaks for the service from now on; we say no more
+  std::vector<std::string> environment() const;   // what a process that is to speak for us needs to know, as NAME=VALUE
   std::optional<Duration> watchdog_period() const;   // half of what systemd wants; none: no watchdog
 
  private:

@@ -11,6 +11,7 @@ struct Signals::Impl {
   Impl(ControlLoop& loop, SignalHandlers wanted)
       : set(loop.native(), SIGTERM, SIGINT, SIGHUP), handlers(std::move(wanted)) {
     set.add(SIGUSR1);
+    set.add(SIGUSR2);
     wait();
   }
   void wait() {
@@ -24,6 +25,7 @@ struct Signals::Impl {
     switch (number) {
       case SIGHUP: return handlers.reload();
       case SIGUSR1: return handlers.reopen_logs();
+      case SIGUSR2: return handlers.succeed();
       default: return std::exchange(asked_to_end, true) ? handlers.stop_now() : handlers.drain();
     }
   }

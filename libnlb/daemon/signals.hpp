@@ -1,5 +1,5 @@
-// What signals mean to a daemon: TERM or INT drain, a second one stops now; HUP reloads; USR1 opens the log files anew. Handlers run on
-// the control loop, never in signal context. SIGPIPE is ignored: a gone peer is an error value where it is met.
+// What signals mean to a daemon: TERM or INT drain, a second one stops now; HUP reloads; USR1 opens the log files anew; USR2 starts a
+// successor. Handlers run on the control loop, never in signal context. SIGPIPE is ignored: a gone peer is an error value where it is met.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,7 @@
 
 namespace nlb::daemon {
 
-struct SignalHandlers { std::function<void()> drain, stop_now, reload, reopen_logs; };
+struct SignalHandlers { std::function<void()> drain, stop_now, reload, reopen_logs, succeed; };
 
 class Signals {   // owned by the loop's thread
  public:

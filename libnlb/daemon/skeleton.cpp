@@ -13,14 +13,14 @@ namespace {
 
 enum class Phase { starting, serving, draining };
 
+MonoTime now() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
 Endpoint admin_endpoint(const config::Admin& admin, std::uint16_t default_port) {
   if (admin.address) return *admin.address;
   return {Endpoint::Kind::ip, default_port, IpAddress::v4(0x7f000001), {}};
 }
-
-MonoTime now() { return std::chrono::steady_clock::now(); }
-
-}  // namespace
 
 void add_daemon_options(CLI::App& app, DaemonOptions& options) {
   app.add_option("--ready-fd", options.ready_fd, "write \"ready\" to this descriptor once all is up, then close it")->option_text("N");
@@ -31,7 +31,7 @@ void add_daemon_options(CLI::App& app, DaemonOptions& options) {
 
 struct Daemon::Impl {
   Impl(const DaemonSettings& wanted, const config::Config& config)
-      : run_as_user(config.security.run_as), readiness(Readiness::from_environment(wanted.options.ready_fd)) {}
+      : pid_path(wanted.options.pid_file), run_as_user(config.security.run_as), readiness(Readiness::from_environment(wanted.options.ready_fd)) {}
 
   AdminResponse readyz() const {
     if (phase == Phase::starting) return {503, "text/plain; charset=utf-8", "starting\n"};
@@ -41,15 +41,56 @@ struct Daemon::Impl {
     return {200, "text/plain; charset=utf-8", "ready\n"};
   }
 
-  void drain() {
-    log::info("draining", {{"timeout_seconds", to_seconds(hooks.drain_timeout)}});
+  Result<> claim_pid_file() {
+    if (pid_path.empty() || pid_file) return {};
+    auto file = PidFile::create(pid_path);
+    if (!file) return tl::unexpected(file.error());
+    pid_file.emplace(std::move(*file));
+    return {};
+  }
+
+  void let_go() {
+    if (!pid_file) return;
+    pid_file->let_go();
+    pid_file.reset();
+  }
+
+  Result<> take_back() {
+    if (phase == Phase::serving) readiness.ready("a takeover failed: the old process goes on");
+    return claim_pid_file();
+  }
+
+  void handed_over(int heir, bool admin_too) {
     phase = Phase::draining;
-    readiness.stopping();
-    if (!hooks.drain) return loop.stop();
+    admin.close(admin_too);
+    watchdog.reset();
+    readiness.hand_over(heir);
+    limit_drain();
+  }
+
+  void limit_drain() {
     deadline = loop.after(hooks.drain_timeout, [this] {
       log::warning("the drain timeout is over: what is left is closed");
       loop.stop();
     });
+  }
+
+  void succeed() {
+    if (phase != Phase::serving || !hooks.succeed) return log::warning("USR2: no successor is started", {{"reason", phase == Phase::draining ? "this process drains" : "this program has none"}});
+    readiness.reloading(now());
+    auto begun = hooks.succeed();
+    if (begun) return;
+    log::error("no successor is started: this process goes on", {{"reason", begun.error().text}});
+    readiness.ready("no successor was started: " + begun.error().text);
+  }
+
+  void drain() {
+    if (phase == Phase::draining) return;   // handed over already: a manager that stops the service tells all its processes
+    log::info("draining", {{"timeout_seconds", to_seconds(hooks.drain_timeout)}});
+    phase = Phase::draining;
+    readiness.stopping();
+    if (!hooks.drain) return loop.stop();
+    limit_drain();
     hooks.drain(now() + hooks.drain_timeout);
   }
 
@@ -72,7 +113,7 @@ struct Daemon::Impl {
     readiness.ready(done ? hooks.ready_status : "reload refused, the old configuration stays: " + done.error().text);
   }
 
-  std::string run_as_user;
+  std::string pid_path, run_as_user;
   std::optional<Background> background;
   std::optional<PidFile> pid_file;
   ControlLoop loop;
@@ -98,19 +139,21 @@ Result<Daemon::Started> Daemon::start(DaemonSettings settings, const config::Con
   if (const auto logging = log::set_up(settings.tool, config.log); !logging) return tl::unexpected(logging.error());
   auto impl = std::make_unique<Impl>(settings, config);
   if (background) impl->background.emplace(std::move(*background));
-  if (!settings.options.pid_file.empty()) {
-    auto file = PidFile::create(settings.options.pid_file);
-    if (!file) return tl::unexpected(file.error());
-    impl->pid_file.emplace(std::move(*file));
-  }
+  if (!settings.takes_over)
+    if (auto claimed = impl->claim_pid_file(); !claimed) return tl::unexpected(claimed.error());
   impl->descriptors = raise_descriptor_limit();
   impl->admin.route("/healthz", [](const AdminRequest&) { return AdminResponse{200, "text/plain; charset=utf-8", "alive\n"}; });
   impl->admin.route("/readyz", [state = impl.get()](const AdminRequest&) { return state->readyz(); });
-  const auto bound = impl->admin.listen(admin_endpoint(config.admin, settings.admin_default_port));
-  if (!bound) return tl::unexpected(bound.error());
-  impl->admin_address = *bound;
+  impl->admin_address = admin_endpoint(config.admin, settings.admin_default_port);
+  if (settings.admin_listener >= 0) {
+    impl->admin.adopt(settings.admin_listener, impl->admin_address);
+  } else {
+    const auto bound = impl->admin.listen(impl->admin_address);
+    if (!bound) return tl::unexpected(bound.error());
+    impl->admin_address = *bound;
+  }
   impl->signals.emplace(impl->loop, SignalHandlers{[state = impl.get()] { state->drain(); }, [state = impl.get()] { state->stop_now(); },
-                                                   [state = impl.get()] { state->reload(); }, [state = impl.get()] { state->reopen_logs(); }});
+                                                   [state = impl.get()] { state->reload(); }, [state = impl.get()] { state->reopen_logs(); }, [state = impl.get()] { state->succeed(); }});
   return Started{std::unique_ptr<Daemon>(new Daemon(std::move(impl))), std::nullopt};
 }
 
@@ -128,6 +171,12 @@ Result<cli::ExitCode> Daemon::serve(ServeHooks hooks) {
     if (impl_->hooks.stop) impl_->hooks.stop();
     return tl::unexpected(dropped.error());
   }
+  if (impl_->hooks.take_over)
+    if (auto taken = impl_->hooks.take_over(); !taken) {
+      if (impl_->hooks.stop) impl_->hooks.stop();
+      return tl::unexpected(taken.error());
+    }
+  impl_->admin.open();
   impl_->phase = Phase::serving;
   log::info("ready", {{"admin", to_string(impl_->admin_address)}, {"descriptors_max", impl_->descriptors}});
   impl_->readiness.ready(impl_->hooks.ready_status);
@@ -140,6 +189,11 @@ Result<cli::ExitCode> Daemon::serve(ServeHooks hooks) {
   if (impl_->fatal) return tl::unexpected(*impl_->fatal);
   return cli::ExitCode::done;
 }
+
+Result<> Daemon::claim_pid_file() { return impl_->claim_pid_file(); }
+void Daemon::let_go() { impl_->let_go(); }
+Result<> Daemon::take_back() { return impl_->take_back(); }
+void Daemon::handed_over(int heir, bool admin_too) { impl_->handed_over(heir, admin_too); }
 
 void Daemon::finish() { impl_->loop.stop(); }
 

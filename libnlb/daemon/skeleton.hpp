@@ -37,11 +37,14 @@ struct DaemonOptions {   // from the command line
   std::string pid_file;
 };
 void add_daemon_options(CLI::App& app, DaemonOptions& options);   // --ready-fd, --daemon, --pid-file
+Endpoint admin_endpoint(const config::Admin& admin, std::uint16_t default_port);   // what is configured, or 127.0.0.1
 
 struct DaemonSettings {
   std::string tool;
   DaemonOptions options;
   std::uint16_t admin_default_port = 0;   // on 127.0.0.1, where the configuration names no admin.address
+  bool takes_over = false;                // another process has the pid file and the admin address still: see claim_pid_file()
+  int admin_listener = -1;                // its admin socket, if it is on the same address; taken over
 };
 
 struct ServeHooks {   // all on the loop's thread; each may be absent
@@ -49,6 +52,8 @@ struct ServeHooks {   // all on the loop's thread; each may be absent
   std::function<void(MonoTime deadline)> drain{};    // TERM: stop accepting; call finish() when the last session has ended
   std::function<void()> stop{};                      // last call: end what is left, now
   std::function<void()> reopen_logs{};               // USR1, and before each reload
+  std::function<Result<>()> take_over{};             // the last step before READY: an error ends serve() with it
+  std::function<Result<>()> succeed{};               // USR2: start a successor, with the environment it needs
   std::function<std::string()> not_ready{};          // why /readyz should say 503; empty: ready
   Duration drain_timeout = std::chrono::seconds(30);
   std::string ready_status = "ready";              // for `systemctl status`
@@ -66,6 +71,13 @@ class Daemon {
   const Endpoint& admin_address() const;    // the real one
   std::uint64_t descriptor_limit() const;
   Readiness& readiness();
+
+  // A takeover (handover.hpp). The new process: claim_pid_file() once the old one has let go. The old one: let_go(), and take_back() when
+  // its heir has failed, or handed_over(), after which it drains and tells the service manager who speaks from now on.
+  Result<> claim_pid_file();
+  void let_go();
+  Result<> take_back();        // conflict, as long as the heir has not quite ended: try again
+  void handed_over(int heir, bool admin_too);
 
   // Drops privileges (security.run_as), says READY, and runs the loop. Blocks until the end; done, or what fatal() was told.
   Result<cli::ExitCode> serve(ServeHooks hooks);

@@ -1,31 +1,8 @@
-// A file descriptor that closes itself.
+// The file descriptor that closes itself, under this folder's name.
 #pragma once
 
-#include <unistd.h>
-
-#include <utility>
+#include "libnlb/daemon/descriptor.hpp"
 
 namespace nlb::orchestrator {
-
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~Descriptor() { close(); }
-  void close() {
-    if (number_ >= 0) ::close(number_);
-    number_ = -1;
-  }
-  int get() const { return number_; }
-  explicit operator bool() const { return number_ >= 0; }
-
- private:
-  int number_ = -1;
-};
-
-}  // namespace nlb::orchestrator
+using daemon::Descriptor;
+}
