@@ -12,6 +12,8 @@ complete -c nlb-forward -l daemon -d 'go to the background once ready (not neede
 complete -c nlb-forward -l pid-file -r -F -d 'write the process id here; a second process with the same file is refused'
 complete -c nlb-forward -l workers -x -d 'worker threads (default: one per CPU that this process may use)'
 complete -c nlb-forward -l processes -x -d 'processes on the same ports under one parent, where a process may not have enough descriptors'
+complete -c nlb-forward -l takeover -d 'take the listening sockets of the nlb-forward that runs with this runtime directory, which then drains; without one start as usual'
+complete -c nlb-forward -l old-generations -x -d 'how many processes that were taken over may still drain before a takeover is refused'
 complete -c nlb-forward -n '__fish_use_subcommand' -a check -d 'check a configuration and print every problem, without running'
 complete -c nlb-forward -n '__fish_use_subcommand' -a status -d 'show what a running nlb-forward is doing'
 complete -c nlb-forward -n '__fish_seen_subcommand_from check' -F

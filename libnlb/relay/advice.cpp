@@ -30,7 +30,11 @@ std::string system_advice(const config::Config& config) {
   std::string text = line(can_hold >= wanted, "descriptors: " + std::to_string(limit.rlim_max) + " a process, for " + std::to_string(can_hold) +
                           " sessions; sessions_max is " + std::to_string(wanted),
                           "raise LimitNOFILE= of the service (or ulimit -Hn) to " + std::to_string(2 * wanted + 256) +
-                          ", lower sessions_max, or run more processes on the port");
+                          ", lower sessions_max, or start with --processes " + std::to_string((wanted * 5 / 2 + limit.rlim_max - 1) / limit.rlim_max) +
+                          " (which leaves room for uneven shares)");
+  const auto descriptors_all = kernel_number("fs/file-max", 1 << 20);
+  text += line(descriptors_all >= 2 * wanted, "descriptors of the whole machine: fs.file-max is " + std::to_string(descriptors_all),
+               "sysctl -w fs.file-max=" + std::to_string(4 * wanted));
   const auto somaxconn = kernel_number("net/core/somaxconn", 4096);
   std::uint64_t backlog = 0;
   for (const auto& listener : config.listen) backlog = std::max<std::uint64_t>(backlog, listener.backlog);

@@ -13,6 +13,7 @@
 #include "libnlb/config/config.hpp"
 #include "libnlb/core/result.hpp"
 #include "libnlb/daemon/access_log.hpp"
+#include "libnlb/daemon/descriptor.hpp"
 #include "libnlb/daemon/loop.hpp"
 #include "libnlb/relay/plan.hpp"
 #include "libnlb/relay/worker.hpp"
@@ -20,10 +21,17 @@
 
 namespace nlb::relay {
 
+// A listening address with its sockets, from another process or for one (handover.hpp).
+struct ListeningSockets {
+  Endpoint address, bound;                    // as configured, and with the real port
+  std::vector<daemon::Descriptor> sockets;    // one a worker, or one for all (unix)
+};
+
 struct ForwarderOptions {
   std::size_t workers = 0;      // 0: one per CPU that this process may use
   daemon::AccessLog* access_log = nullptr;
   std::size_t process = 0, processes = 1;   // of several on the same ports: limits and CPUs are shared out
+  bool hold = false;                        // accept nothing before begin_accepting()
 };
 
 // What the registry and the deployer say, beside the configuration.
@@ -38,7 +46,9 @@ struct ListenerStatus { std::string name, address; bool live = true; };
 class Forwarder {
  public:
   // Binds every listener and starts the workers. Errors: unavailable (a port, a name), config (routes, limits).
-  static Result<std::unique_ptr<Forwarder>> start(const config::Config& config, const ForwarderOptions& options, daemon::ControlLoop& loop);
+  // `inherited` sockets take the place of new ones where an address is the same; those that no address wants are closed.
+  static Result<std::unique_ptr<Forwarder>> start(const config::Config& config, const ForwarderOptions& options, daemon::ControlLoop& loop,
+                                                  std::vector<ListeningSockets> inherited = {});
   ~Forwarder();                 // stops at once what drain() has not ended
 
   // Swaps to the new configuration, or keeps the old one whole and says why. No session is dropped.
@@ -48,7 +58,15 @@ class Forwarder {
   std::vector<Failure> take_failures();    // of all workers, since the last call
 
   // No new connections; `done` is called when the last session has ended. Sessions that last longer end at timeout + up to jitter.
-  void drain(Duration timeout, std::function<void()> done);
+  // Listeners whose configured address `elsewhere` names live on in another process that accepts from them.
+  void drain(Duration timeout, std::function<void()> done, const std::vector<std::string>& elsewhere = {});
+
+  // A takeover: duplicates of the sockets that listen; and, in a process that holds back, the start of accepting. A worker without a
+  // socket of its own gets a new one, or shares the others' where none can be opened.
+  std::vector<ListeningSockets> duplicate_listeners() const;
+  void begin_accepting();
+  CancelKeys& cancel_keys() { return shared_.cancel_keys; }
+  std::vector<std::string> inherited_addresses() const;   // as the other process knows them
 
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
   const Plan& plan() const { return *plan_; }
@@ -65,9 +83,14 @@ class Forwarder {
     Endpoint bound;             // with the real port
     config::Listener options;
     bool live = false;
+    std::string inherited_from{};   // the address by which another process had these sockets; empty: opened here
+    std::vector<int> sockets{};     // the workers own them; valid while live
   };
   Forwarder(const ForwarderOptions& options, daemon::ControlLoop& loop);
-  Result<> open_listeners(const config::Config& config);
+  std::vector<int> inherit(Listening& listening, Endpoint& where);
+  Result<std::vector<int>> open_sockets(Endpoint& where, int backlog);
+  void deal(std::size_t number);
+  void open_missing(Listening& listening);
   Result<std::shared_ptr<const Plan>> build_plan();
   std::uint16_t service_number(const std::string& name);
   void publish();
@@ -86,6 +109,8 @@ class Forwarder {
   std::map<std::string, std::uint16_t> service_numbers_;
   std::vector<std::string> service_names_;
   std::shared_ptr<const Plan> plan_;
+  std::vector<ListeningSockets> inherited_;   // not taken yet; only while starting
+  bool holding_;
   std::uint64_t generation_ = 0, reloads_ = 0, reloads_refused_ = 0;
   MonoTime started_;
   std::unique_ptr<daemon::Timer> drain_timer_, collect_timer_;

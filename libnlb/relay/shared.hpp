@@ -59,15 +59,33 @@ class CancelKeys {
   }
   std::optional<Where> find(inspect::BackendKey key) const {
     const std::lock_guard lock(mutex_);
-    const auto it = by_key_.find(key);
-    return it == by_key_.end() ? std::nullopt : std::optional(it->second);
+    if (const auto it = by_key_.find(key); it != by_key_.end()) return it->second;
+    const auto it = inherited_.find(key);
+    return it == inherited_.end() ? std::nullopt : std::optional(it->second);
+  }
+
+  // Keys of sessions that live on in the processes that this one took over from: they come and go as a whole.
+  using All = std::unordered_map<inspect::BackendKey, Where>;
+  All all() const {
+    const std::lock_guard lock(mutex_);
+    auto keys = inherited_;
+    for (const auto& [key, where] : by_key_) keys[key] = where;
+    return keys;
+  }
+  void inherit(All keys) {
+    const std::lock_guard lock(mutex_);
+    inherited_ = std::move(keys);
   }
 
  private:
   mutable std::mutex mutex_;
-  std::unordered_map<inspect::BackendKey, Where> by_key_;
+  All by_key_, inherited_;
   std::unordered_map<const void*, inspect::BackendKey> by_session_;
 };
+
+// As bytes for another process, and back. Total over any bytes: what can't be read is left out.
+std::string encode_keys(const CancelKeys::All& keys);
+CancelKeys::All decode_keys(const std::string& bytes);
 
 struct Shared {
   explicit Shared(const SipKey& key) : silent_sources(key) {}

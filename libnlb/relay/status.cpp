@@ -84,7 +84,7 @@ Json sessions_json(const Forwarder& forwarder) {
 
 }  // namespace
 
-std::string status_json(Forwarder& forwarder, const std::string& bus_json, const std::string& manager_json) {
+std::string status_json(Forwarder& forwarder, const std::string& bus_json, const std::string& manager_json, const std::string& old_generations_json) {
   const auto now = std::chrono::steady_clock::now();
   const Plan& plan = forwarder.plan();
   Json listeners = Json::array();
@@ -94,7 +94,8 @@ std::string status_json(Forwarder& forwarder, const std::string& bus_json, const
                        {"reloads", forwarder.reloads()}, {"reloads_refused", forwarder.reloads_refused()},
                        {"table_generation", plan.table->generation()}, {"listeners", std::move(listeners)},
                        {"sessions", sessions_json(forwarder)}, {"services", services_json(plan, now)}, {"limits", limits_json(plan, now)},
-                       {"bus", Json::parse(bus_json)}, {"manager", Json::parse(manager_json)}};
+                       {"bus", Json::parse(bus_json)}, {"manager", Json::parse(manager_json)},
+                       {"old_generations", Json::parse(old_generations_json)}};
   return status.dump() + "\n";
 }
 

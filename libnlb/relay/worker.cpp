@@ -166,6 +166,7 @@ void Worker::on_timer(TimerLink& link) {
     for (auto& socket : sockets_)
       if (socket->close_at_ms != 0 && !tick_before(tick_, socket->close_at_ms)) {
         accept_batch(*socket);
+        epoll_ctl(epoll_, EPOLL_CTL_DEL, socket->descriptor, nullptr);   // the socket may live on in another process, and would still tell us
         close(socket->descriptor);
         socket->descriptor = -1;
       }
@@ -339,10 +340,11 @@ void Worker::add_listener(int descriptor, std::uint8_t listener, bool shared) {
   sockets_.push_back(std::move(socket));
 }
 
-void Worker::retire_listener(std::uint8_t listener) {
+void Worker::retire_listener(std::uint8_t listener, bool elsewhere) {
   for (auto& socket : sockets_) {
     if (socket->listener != listener || socket->close_at_ms != 0) continue;
-    stop_handshakes(socket->descriptor);
+    if (elsewhere) epoll_ctl(epoll_, EPOLL_CTL_DEL, socket->descriptor, nullptr);
+    else stop_handshakes(socket->descriptor);
     socket->close_at_ms = (tick_ + handshake_grace_ms) | 1;
   }
   wheel_.set(retire_timer_, tick_ + handshake_grace_ms + 4, tick_);

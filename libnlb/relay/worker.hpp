@@ -58,7 +58,8 @@ class Worker {
   // On the worker's thread (through post), or before run().
   void set_plan(std::shared_ptr<const Plan> plan);
   void add_listener(int descriptor, std::uint8_t listener, bool shared);   // takes the descriptor; shared: other workers wait on it too
-  void retire_listener(std::uint8_t listener);  // begins no new handshakes, serves what is in the queue, then closes
+  // Begins no new handshakes, serves what is in the queue, then closes; `elsewhere`: another process accepts from the very same socket.
+  void retire_listener(std::uint8_t listener, bool elsewhere = false);
   void drain_all(Duration timeout, Duration jitter);   // every session ends by itself, or at now + timeout + up to jitter
   void stop();                                  // ends every session now and leaves run()
 

@@ -10,6 +10,8 @@
 #include "libnlb/cli/exit_code.hpp"
 #include "libnlb/core/result.hpp"
 #include "libnlb/daemon/skeleton.hpp"
+#include "libnlb/daemon/successor.hpp"
+#include "tools/nlb-forward/takeover.hpp"
 
 namespace nlb::forward {
 
@@ -24,13 +26,14 @@ struct ProcessShare {         // which of how many this process is
 struct Supervised {
   cli::ConfigOptions config;
   daemon::DaemonOptions daemon;
-  std::size_t workers = 0, processes = 1;
+  std::size_t workers = 0, processes = 1, old_generations_max = 32;
 };
 
 // Returns when all processes have ended. Errors: what kept a process from its first start.
-Result<cli::ExitCode> supervise(const Supervised& wanted, const cli::ConfigFile& file, std::uint16_t admin_port, Duration drain_timeout);
+Result<cli::ExitCode> supervise(const Supervised& wanted, const cli::ConfigFile& file, std::uint16_t admin_port, Duration drain_timeout,
+                                Inheritance inheritance, daemon::OwnCommand command);
 
 // One JSON status for several: counts are added up, lists are merged by name. Total over any JSON text.
-std::string merge_statuses(const std::vector<std::string>& statuses);
+std::string merge_statuses(const std::vector<std::string>& statuses, const std::string& old_generations_json = "[]");
 
 }  // namespace nlb::forward

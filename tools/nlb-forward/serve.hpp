@@ -10,6 +10,7 @@
 #include "libnlb/cli/exit_code.hpp"
 #include "libnlb/core/result.hpp"
 #include "libnlb/daemon/skeleton.hpp"
+#include "tools/nlb-forward/takeover.hpp"
 
 namespace nlb::forward {
 
@@ -19,6 +20,7 @@ struct ServeOptions {
   std::size_t workers = 0;   // 0: one per CPU
   std::size_t processes = 1;
   std::string share;         // "I/N": this is process I of N (set by the parent)
+  TakeoverOptions takeover;
 };
 void add_serve_options(CLI::App& app, ServeOptions& options);
 

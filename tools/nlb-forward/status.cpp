@@ -36,6 +36,8 @@ void print_tables(const cli::Json& status, bool color) {
             << format_duration(std::chrono::seconds(static_cast<long>(status.value("uptime_seconds", 0.0)))) << ", " << count(status, "workers")
             << " workers\nsessions: " << count(sessions, "open") << " open, " << count(sessions, "waiting") << " waiting, "
             << count(sessions, "accepted") << " accepted\n";
+  for (const auto& old : status.value("old_generations", cli::Json::array()))
+    std::cout << "draining: pid " << count(old, "pid") << ", " << count(old, "sessions") << " open\n";
   for (const auto& listener : status.at("listeners"))
     if (listener.value("live", true)) std::cout << "listening on " << listener.value("address", "") << "\n";
   cli::Table table({{"SERVICE"}, {"MODULE"}, {"ADDRESS"}, {"VERSION"}, {"STATE"}, {"ACTIVE", cli::Align::right}, {"ROUTED", cli::Align::right},
