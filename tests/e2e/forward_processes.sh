@@ -1,6 +1,6 @@
 #!/bin/bash
 # --processes: several forwarders on one port under one parent, with one /metrics and one /status; one that dies is started again, HUP
-# and TERM reach all, and the parent ends when the last has.
+# and TERM reach all, and the parent ends when the last has. The sessions of the others don't notice the one that died.
 . "$(dirname "$0")/../support/lib.sh"
 start_redis
 start_forward --processes 3 --workers 1 <<YAML
@@ -17,11 +17,33 @@ eventually 10 routed_by_all
 assert_eq "$(curl -s "$ADMIN/status" | jq .processes)" 3 "processes in the status"
 assert_eq "$(curl -s "$ADMIN/status" | jq '.listeners | length')" 1 "listeners in the status"
 
+sessions='
+import socket, sys
+socks = [socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10) for _ in range(60)]
+def answers(sock):
+    try:
+        sock.sendall(b"PING\r\n")
+        return sock.recv(16) == b"+PONG\r\n"
+    except OSError:
+        return False
+print(sum(map(answers, socks)), flush=True)
+for _ in sys.stdin:
+    print(sum(map(answers, socks)), flush=True)'
+mkfifo "$TEMP/ask"
+"$PYTHON" -c "$sessions" "$FORWARD_PORT" <"$TEMP/ask" >"$TEMP/answered" & exec {ask}>"$TEMP/ask"
+eventually 20 grep -qx 60 "$TEMP/answered"
 victim=$(pgrep -P "$FORWARD_PID" | head -1)
+number=$(tr '\0' ' ' <"/proc/$victim/cmdline" | sed 's/.*--process \([0-9]*\).*/\1/')
+on_victim=$("$NLB_BIN/nlb-forward" status --admin "unix:$NLB_RUNTIME_DIR/forward-$FORWARD_PID-$number.admin" -o ndjson | jq .sessions.open)
 kill -KILL "$victim"
 back() { [ "$(children)" = 3 ] && ! kill -0 "$victim" 2>/dev/null; }
 eventually 10 back
 for _ in $(seq 20); do assert_eq "$(redis_through ping)" PONG "after a process died"; done
+echo >&"$ask"
+second_line() { [ "$(wc -l <"$TEMP/answered")" = 2 ]; }
+eventually 20 second_line
+assert_eq "$(tail -1 "$TEMP/answered")" $((60 - on_victim)) "sessions of the others that go on"
+exec {ask}>&-
 
 sed -i 's/cache-1/cache-2/' "$TEMP/nlb.yaml"
 kill -HUP "$FORWARD_PID"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# HUP while requests run: the new configuration is in force, no request fails, no open session is cut; a bad one is refused whole.
+# 20 HUPs while requests run: the new configuration is in force, no request fails, no open session is cut; a bad one is refused whole.
 . "$(dirname "$0")/../support/lib.sh"
 start_nginx old; old=$HTTP_PORT
 start_nginx new; new=$HTTP_PORT
@@ -16,7 +16,7 @@ peer load "$FORWARD_PORT" "$TEMP/enough" >"$TEMP/load1" & load1=$!
 peer load "$FORWARD_PORT" "$TEMP/enough" >"$TEMP/load2" & load2=$!
 
 answers() { [ "$(http_through "http://127.0.0.1:$FORWARD_PORT/")" = "hello from $1" ]; }
-for _ in 1 2 3 4 5; do
+for _ in $(seq 10); do
   config new "$new" | write_config; kill -HUP "$FORWARD_PID"; eventually 10 answers new
   config old "$old" | write_config; kill -HUP "$FORWARD_PID"; eventually 10 answers old
 done

@@ -103,7 +103,7 @@ end_forward() {
     for _ in $(seq 400); do alive "$FORWARD_PID" || break; sleep 0.05; done
   fi
   if alive "$FORWARD_PID"; then echo "FAILED: nlb-forward does not end on TERM: $(sessions_open) sessions are open" >&2; return 1; fi
-  wait "$FORWARD_PID" || code=$?
+  wait "$FORWARD_PID" 2>/dev/null || code=$?
   [ $code = 0 ] || [ $code = 127 ] || { echo "FAILED: nlb-forward ended with $code" >&2; return 1; }   # 127: a daemon, not our child
 }
 
@@ -156,6 +156,25 @@ start_forward() {
   read -r -t 20 -u "$ready" word || true
   exec {ready}<&-
   [ "$word" = ready ] || fail "nlb-forward did not become ready"
+}
+
+# A takeover: the running nlb-forward (start it with --pid-file "$TEMP/forward.pid") gives way to a new process, which FORWARD_PID then
+# names. succeed: USR2. take_over ARGUMENTS...: started by hand with --takeover.
+taken_over() { [ "$(cat "$TEMP/forward.pid")" != "$1" ] && [ "$(curl -sf --max-time 5 "$ADMIN/status" | jq .pid)" = "$(cat "$TEMP/forward.pid")" ]; }
+now_runs() {   # now_runs OLD_PID: waits for its successor
+  eventually 30 taken_over "$1"
+  FORWARD_PID=$(cat "$TEMP/forward.pid")
+  PIDS+=("$FORWARD_PID KILL")
+}
+succeed() {
+  local old=$FORWARD_PID
+  kill -USR2 "$old"
+  now_runs "$old"
+}
+take_over() {
+  local old=$FORWARD_PID
+  "$NLB_BIN/nlb-forward" --config "$TEMP/nlb.yaml" --pid-file "$TEMP/forward.pid" --takeover "$@" >>"$TEMP/forward.log" 2>&1 </dev/null &
+  now_runs "$old"
 }
 
 # Lines of a configuration: listener [MORE_KEYS], module NAME PROTOCOL PORT [MORE_KEYS].

@@ -6,7 +6,7 @@ Clients (each prints what it learned, exit code 1 with a reason when it did not 
   send PORT HEX [WAIT]            sends at once, prints the answer in hex and how the connection ended: eof, reset or open (WAIT seconds)
   half-close PORT MIB             sends a Redis command and MIB of data, shuts down its side, prints the server's answer (`sum`)
   talk-on PORT HEX COUNT          sends HEX, reads to the server's end, then sends COUNT more bytes and ends (`ender`)
-  download PORT MIB               asks `stream` for MIB of data, prints their SHA-256 and length
+  download PORT MIB [PAUSE_MS]    asks `stream` for MIB of data, prints their SHA-256 and length; slow with a pause after each read
   many PORT COUNT                 COUNT Redis sessions open at the same time; each PINGs twice
   hold PORT COUNT                 COUNT Redis sessions that PING until stdin ends; prints "held" when all are up, then the rounds
   burst PORT COUNT HEX            COUNT sessions at the same moment that send HEX; prints how many were answered and how many reset
@@ -126,13 +126,14 @@ def talk_on(port, text, count):
     sock.close()
 
 
-def download(port, mebibytes):
+def download(port, mebibytes, pause="0"):
     sock = connect(port)
     sock.sendall(b"GET /%s HTTP/1.0\r\n\r\n" % mebibytes.encode())
     got, expected, length = hashlib.sha256(), hashlib.sha256(), 0
     while chunk := sock.recv(1 << 18):
         got.update(chunk)
         length += len(chunk)
+        time.sleep(float(pause) / 1000)
     for block in pattern(int(mebibytes)):
         expected.update(block)
     if got.digest() != expected.digest():
