@@ -130,7 +130,6 @@ struct HealthCheck {
 
 struct Relay {
   Splice splice = Splice::automatic;
-  bool sockmap = false;
   std::string congestion;              // congestion control of relayed sockets; empty: the system's
   std::uint32_t pipes_max = 128;       // per worker
 };

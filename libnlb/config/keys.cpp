@@ -103,7 +103,6 @@ constexpr Key key_rows[] = {
     {"health.jitter", number, "0.1", "Share of the interval by which checks are spread.", 0, 1},
 
     pick("relay.splice", splice_names, "auto", "Move long streams inside the kernel."),
-    {"relay.sockmap", flag, "false", "Redirect between sockets inside the kernel (needs privileges)."},
     {"relay.congestion", text, "", "Congestion control of relayed sockets; when absent the system's, but never BBR on loopback."},
     {"relay.pipes_max", whole, "128", "Pipes kept per worker for splicing.", 0, 65536},
 

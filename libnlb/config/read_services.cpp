@@ -86,7 +86,6 @@ void read_health(Reader in, HealthCheck& out) {
 
 void read_relay(Reader in, Relay& out) {
   in.read("splice", out.splice);
-  in.read("sockmap", out.sockmap);
   in.read("congestion", out.congestion);
   in.read("pipes_max", out.pipes_max);
 }
