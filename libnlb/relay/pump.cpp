@@ -48,7 +48,14 @@ void Worker::run_ready() {
   for (Session* s : now) {
     if (s->phase != Phase::relaying || !s->has(flag::ready_again)) continue;
     s->unset(flag::ready_again);
-    if (pump(*s, Flow::up) == Step::open) pump(*s, Flow::down);
+    for (Flow flow : {Flow::up, Flow::down}) {
+      // What the event had told of an error behind the bytes is forgotten here, so a short read proves nothing: the next one does.
+      const auto& moved = s->bytes[index(flow)];
+      for (auto before = ~moved; before != moved && s->phase == Phase::relaying && !s->has(flag::ready_again);) {
+        before = moved;
+        pump(*s, flow);
+      }
+    }
   }
 }
 

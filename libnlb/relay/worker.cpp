@@ -118,7 +118,10 @@ void Worker::on_client_event(Session& s, std::uint32_t events) {
   if (s.phase == Phase::closed) return;   // it ended earlier in this batch
   if (is_last_call(events)) s.set(flag::fin_seen_up);
   switch (s.phase) {
-    case Phase::detecting: return read_first(s);
+    case Phase::detecting:
+      read_first(s);
+      if (s.phase == Phase::relaying && hides_more(events)) pump_later(s);
+      return;
     case Phase::waiting:
     case Phase::queued:
       if (events & (EPOLLERR | EPOLLHUP)) finish(s, End::client_reset);
