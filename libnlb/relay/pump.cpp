@@ -3,7 +3,8 @@
 //
 // A read that does not fill the buffer means that the socket is drained (recv(2) with edge-triggered epoll, epoll(7) Q&A 9), and with
 // RDHUP already seen that the sender has ended: no second read asks for it. Streams that fill the buffer several times in a row are
-// spliced through a pipe, without a copy, until they become small again.
+// spliced through a pipe, without a copy, until they become small again. (A sockmap, where the kernel redirects by itself, was tried and left
+// out: sockmap.md.)
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
