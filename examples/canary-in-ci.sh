@@ -13,11 +13,11 @@ narrate() {
   jq -r --unbuffered 'select(.rollout) | "\(.phase) \(.rollout.weight_percent) %  waits for: \(.rollout.waiting_for)"' | uniq >&2
 }
 
+seen=$(mktemp) && trap 'rm -f "$seen"' EXIT
 "$deploy" canary start "$service" --to "$version" --reason "pipeline ${CI_PIPELINE_ID:-by hand}" ${id:+--request-id "$id"} --watch -o ndjson "$@" |
-  tee >(tail -n 1 >"${TMPDIR:-/tmp}/canary.$$") | narrate
+  tee "$seen" | narrate
 code=${PIPESTATUS[0]}
-last=$(cat "${TMPDIR:-/tmp}/canary.$$" 2>/dev/null)
-rm -f "${TMPDIR:-/tmp}/canary.$$"
+last=$(tail -n 1 "$seen")
 case $code in
   0) echo "promoted: $version has all traffic of $service" ;;
   1) echo "rolled back: $(jq -r '.rollout.reason' <<<"$last")" ;;

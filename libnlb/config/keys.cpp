@@ -159,6 +159,7 @@ constexpr Key key_rows[] = {
     {"scale.prometheus[].labels.*", text, "", "Only the series with these labels."},
     pick("scale.prometheus[].kind", scale_metric_names, "rate", "What it measures, over all replicas: sessions or requests a second, connections, percent of a CPU, percent of memory."),
 
+    {"bus.name", text, "", "What a forwarder is called on the bus: its machine and the tool when absent. A forwarder belongs to the site of a rollout that its name is, or begins with: eu-1 to eu."},
     {"bus.publish", text, "ipc://${runtime}/{tool}.bus", "Where a tool publishes; {tool} is its name without nlb-."},
     {"bus.subscribe", texts, "", "Where news comes from; the well-known names of this machine when absent."},
     {"bus.curve.secret_key_file", text, "", "The own secret key; tcp:// endpoints need it."},

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "libnlb/config/sections.hpp"
@@ -122,6 +123,9 @@ void read_exporter(Reader in, ScaleExporter& out) {
 }
 
 void read_bus(Reader in, Bus& out) {
+  in.read("name", out.name);
+  const bool printable = std::all_of(out.name.begin(), out.name.end(), [](char c) { return c > ' ' && c < 0x7f && c != '/'; });
+  if (!printable || out.name.size() > 200) in.problem("name", "'" + out.name + "' is no name: printable, without spaces and slashes, up to 200 characters");
   in.read("publish", out.publish);
   in.read("subscribe", out.subscribe);
   auto curve = in.at("curve");

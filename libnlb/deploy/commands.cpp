@@ -151,14 +151,14 @@ Controller::Reply Controller::init(const v1::InitRequest& request, MonoTime now)
   if (auto before = answered(head)) return *before;
   if (const auto known = deployments_.find(request.service()); known != deployments_.end()) {
     const auto& rollout = known->second.rollout;
-    const auto& serving = rollout.phase() == Phase::promoted ? rollout.plan().candidate : rollout.plan().stable;
+    const auto& serving = rollout.serving();
     if (serving == request.stable_version() && !is_running(rollout.phase())) return reply_for(known->second);
     return refused(head, request.service(), {ErrorKind::refused, "init is refused: " + request.service() + " is known, and " + serving +
                                                                      " has its traffic: use switch or canary start"});
   }
   Deployment made;
   made.rollout = rollout::Rollout(request.service(), request.stable_version(), settings_.epoch);
-  made.aa = rollout::AaTest(settings_.judge.alpha, settings_.judge.tolerated_ratio);
+  made.aa = rollout::AaTest(settings_.judge);
   const auto said = news_.colour(request.service(), request.stable_version());
   made.colours[request.stable_version()] = !request.stable_colour().empty() ? request.stable_colour() : !said.empty() ? said : "blue";
   const auto answer = reply_for(made);
@@ -229,7 +229,7 @@ Controller::Reply Controller::control(const v1::ControlCanaryRequest& request, M
     case Wire::VERB_PAUSE: verb = Input::pause; break;
     case Wire::VERB_RESUME: verb = Input::resume; break;
     case Wire::VERB_PROMOTE: verb = Input::promote; break;
-    case Wire::VERB_PROMOTE_FULL: verb = Input::promote; break;
+    case Wire::VERB_PROMOTE_FULL: verb = Input::promote_full; break;
     case Wire::VERB_ABORT: verb = Input::abort; break;
     case Wire::VERB_RETRY: verb = Input::retry; break;
     default: return fail(ErrorKind::usage, "verb: none is named: pause, resume, promote, abort or retry");

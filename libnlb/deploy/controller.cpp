@@ -204,10 +204,9 @@ Result<> Controller::step(Deployment& deployment, MonoTime now) {
   const auto before = deployment.rollout.phase();
   const auto reason_before = deployment.rollout.reason();
   auto decision = deployment.rollout.step(now, sites);
-  const auto halves = news_.halves(deployment.service());
-  if (halves.canary_attempts + halves.stable_attempts > 0) {
+  if (auto halves = news_.halves(deployment.service()); !halves.signals.empty()) {
     const auto second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-    if (const auto ratio = deployment.aa.book(second, halves)) {
+    if (const auto ratio = deployment.aa.book(second, std::move(halves))) {
       auto raised = deployment.rollout.tolerate(*ratio);
       decision.journal |= raised.journal;
       decision.actions.insert(decision.actions.end(), raised.actions.begin(), raised.actions.end());

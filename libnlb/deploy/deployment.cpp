@@ -50,6 +50,9 @@ void add_evidence(v1::Rollout& message, const rollout::Rollout& rollout) {
       made.set_canary_bad(evidence.total().canary_bad);
       made.set_stable_attempts(evidence.total().stable_attempts);
       made.set_stable_bad(evidence.total().stable_bad);
+      made.set_canary_bad_raw(judge.canary_raw(i));
+      made.set_stable_bad_raw(judge.stable_raw(i));
+      made.set_canary_replicas_bad(static_cast<std::uint32_t>(judge.replicas_bad(i)));
       if (i == 0) made.set_exposure_needed(judge.exposure_wanted());
       made.set_alarm(evidence.alarm());
     }
@@ -97,7 +100,7 @@ std::string Deployment::colour(const std::string& version) const {
 }
 
 void Deployment::paint(const std::string& candidate, const std::string& said) {
-  const auto serving = rollout.phase() == Phase::promoted ? rollout.plan().candidate : rollout.plan().stable;
+  const auto serving = rollout.serving();
   const auto kept = colour(serving).empty() ? std::string("blue") : colour(serving);
   colours = {{serving, kept}};
   if (candidate != serving) colours[candidate] = !said.empty() ? said : kept == "blue" ? "green" : "blue";
@@ -114,7 +117,7 @@ std::string to_json(const Deployment& deployment, MonoTime now) {
       {"colours", deployment.colours},
       {"ended", deployment.ended},
       {"aa", {{"trials", aa.trials}, {"alarms", aa.alarms}, {"trials_at_ratio", aa.trials_at_ratio}, {"alarms_at_ratio", aa.alarms_at_ratio},
-              {"tolerated_ratio", aa.tolerated_ratio}}}};
+              {"tolerated_ratio", aa.tolerated_ratio}, {"last_alarm", aa.last_alarm}}}};
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -132,8 +135,10 @@ Result<Deployment> deployment_from_json(std::string_view text, MonoTime now) {
     json.at("colours").get_to(made.colours);
     json.at("ended").get_to(made.ended);
     const auto& aa = json.at("aa");
-    made.aa = rollout::AaTest::restore({aa.at("trials"), aa.at("alarms"), aa.at("trials_at_ratio"), aa.at("alarms_at_ratio"), aa.at("tolerated_ratio")},
-                                       made.rollout.plan().judge.alpha);
+    rollout::JudgeOptions options = made.rollout.plan().judge;
+    options.signals = rollout::default_signals();
+    made.aa = rollout::AaTest::restore({aa.at("trials"), aa.at("alarms"), aa.at("trials_at_ratio"), aa.at("alarms_at_ratio"), aa.at("tolerated_ratio"), aa.at("last_alarm")},
+                                       std::move(options));
     return made;
   } catch (const nlohmann::json::exception& e) {
     return fail(ErrorKind::bad_input, std::string("a service's record can't be read: ") + e.what() + ": restore the store from a copy");
@@ -249,6 +254,8 @@ v1::DeployStatus status_message(const Deployment& deployment, const News& news, 
   status.set_warning(warning_of(deployment, news, now));
   status.set_aa_trials(deployment.aa.trials());
   status.set_aa_alarm_rate(deployment.aa.alarm_rate());
+  status.set_aa_tolerated_ratio(deployment.aa.tolerated_ratio());
+  status.set_aa_running(deployment.aa.running());
   return status;
 }
 

@@ -16,8 +16,6 @@ namespace {
 
 namespace log = daemon::log;
 
-constexpr Duration election_ttl = std::chrono::seconds(10);
-
 MonoTime now() { return std::chrono::steady_clock::now(); }
 
 std::string machine() {
@@ -55,7 +53,7 @@ Result<std::vector<Endpoint>> parse_addresses(const std::string& text) {
 
 Engine::Engine(config::Config config, EngineOptions options, daemon::ControlLoop& loop)
     : config_(std::move(config)), options_(std::move(options)), loop_(loop) {
-  if (options_.name.empty()) options_.name = machine();
+  if (options_.name.empty()) options_.name = config_.store.etcd_endpoints.empty() ? machine() : config_.deploy.grpc;   // a follower says whom to ask
 }
 
 Engine::~Engine() { stop(); }
@@ -79,9 +77,9 @@ Result<> Engine::open() {
     if (!epoch) return tl::unexpected(epoch.error());
     if (auto leading = lead(*epoch, std::nullopt); !leading) return leading;
   } else {
-    election_ = std::make_unique<store::Election>(*store_, store::ElectionOptions{"leader", options_.name, election_ttl});
+    election_ = std::make_unique<store::Election>(*store_, store::ElectionOptions{"leader", options_.name, config_.store.etcd_lease});
     campaign();
-    campaigner_ = loop_.every(election_ttl / 4, [this] { campaign(); });
+    campaigner_ = loop_.every(config_.store.etcd_lease / 4, [this] { campaign(); });
   }
   ticker_ = loop_.every(std::chrono::seconds(1), [this] { tick(); });
   return start_servers();

@@ -27,12 +27,13 @@ TrafficSample sample_of(const v1::Traffic& message) {
   sample.started = message.started_unix_us();
   sample.number = message.sample();
   sample.totals = counts_of(message.totals());
-  for (const auto& module : message.modules()) sample.replicas[module.module()] = counts_of(module.counters());
+  for (const auto& module : message.modules())
+    sample.replicas[module.module()] = {counts_of(module.counters()), counts_of(module.first_byte_us()), counts_of(module.session_ms()), counts_of(module.bytes_to_client())};
   sample.first_byte = counts_of(message.first_byte_us());
   sample.session = counts_of(message.session_ms());
   sample.bytes_back = counts_of(message.bytes_to_client());
-  sample.half = counts_of(message.aa_half());
-  sample.has_half = message.has_aa_half();
+  if (message.has_aa_half())
+    sample.half = rollout::Sessions{counts_of(message.aa_half()), counts_of(message.aa_first_byte_us()), counts_of(message.aa_session_ms()), counts_of(message.aa_bytes_to_client())};
   return sample;
 }
 
@@ -116,15 +117,16 @@ void News::hear(const bus::Change& change, MonoTime now) {
   }
 }
 
-bool News::lives(const Service& service, const std::string& forwarder, MonoTime now) const {
+bool News::heard_within(const Service& service, const std::string& forwarder, Duration limit, MonoTime now) const {
   const auto found = service.traffic.find(forwarder);
   if (found == service.traffic.end()) return false;
-  return std::any_of(found->second.begin(), found->second.end(), [&](const auto& each) { return now - each.second.heard < fresh_for; });
+  return std::any_of(found->second.begin(), found->second.end(), [&](const auto& each) { return now - each.second.heard < limit; });
 }
 
 rollout::Health News::health(const Service& service, const rollout::Rollout& rollout, const std::string& site, MonoTime now) const {
   rollout::Health health;
   health.canary_healthy = healthy(rollout.service(), rollout.plan().candidate, now);
+  if (healthy(rollout.service(), rollout.plan().stable, now) == 0u) health.canary_healthy.reset();   // nothing to go back to: a registry that has just begun, or an outage that is shared
   for (const auto& [forwarder, versions] : service.traffic) {
     if (!rollout::belongs_to_site(forwarder, site) || !lives(service, forwarder, now)) continue;
     const auto candidate = versions.find(rollout.plan().candidate);
@@ -174,7 +176,7 @@ std::vector<rollout::SiteNews> News::sites(const rollout::Rollout& rollout, bool
     for (const auto& [name, applied] : service.applied) {
       if (!rollout::belongs_to_site(name, site)) continue;
       const bool measurable = per_connection || applied.clients() > 0;
-      news.forwarders.push_back({name, lives(service, name, now), applied.split_epoch(), applied.split_revision(),
+      news.forwarders.push_back({name, heard_within(service, name, gone_after, now), applied.split_epoch(), applied.split_revision(),
                                  measurable ? sessions_of(applied, plan.candidate) : 0, measurable ? sessions_of(applied) : 0,
                                  per_connection ? 0 : applied.clients()});
       if (applied.clients() == 0) continue;
@@ -183,10 +185,11 @@ std::vector<rollout::SiteNews> News::sites(const rollout::Rollout& rollout, bool
     }
     // A forwarder that carries traffic but never acknowledged anything blocks steps up, too.
     for (const auto& [name, versions] : service.traffic)
-      if (rollout::belongs_to_site(name, site) && !service.applied.contains(name) && lives(service, name, now)) news.forwarders.push_back({name, true, 0, 0, 0, 0, 0});
+      if (rollout::belongs_to_site(name, site) && !service.applied.contains(name) && heard_within(service, name, gone_after, now)) news.forwarders.push_back({name, true, 0, 0, 0, 0, 0});
     meter.set_sessions_per_client(clients == 0 ? 1 : static_cast<double>(sessions) / static_cast<double>(clients));
-    auto sample = meter.sample(rollout.second(now), clock_second, static_cast<double>(rollout.weight(i)) / rollout::weight_max, plan.stable,
-                               plan.candidate, plan.judge.signals);
+    const bool promoted = rollout.serving() != plan.stable;   // the old version only idles: no second one to compare
+    auto sample = meter.sample(rollout.second(now), clock_second, static_cast<double>(rollout.weight(i)) / rollout::weight_max, rollout.serving(),
+                               promoted ? std::string() : plan.candidate, rollout::default_signals());
     if (!sample.signals.empty()) news.samples.push_back(std::move(sample));
     news.health = health(service, rollout, site, now);
     if (scaled(rollout.service())) {
@@ -200,8 +203,8 @@ std::vector<rollout::SiteNews> News::sites(const rollout::Rollout& rollout, bool
   return all;
 }
 
-rollout::Counts News::halves(const std::string& name) {
-  rollout::Counts sum;
+rollout::Sample News::halves(const std::string& name) {
+  rollout::Sample sum;
   for (auto& [site, meter] : services_[name].meters) sum += meter.halves();
   return sum;
 }
@@ -258,8 +261,10 @@ std::vector<v1::Applied> News::forwarders(const std::string& name, MonoTime now)
 
 std::vector<std::string> News::lagging(const std::string& name, const rollout::Split& split, MonoTime now) const {
   std::vector<std::string> names;
-  for (const auto& applied : forwarders(name, now))
-    if (applied.split_epoch() != split.epoch || applied.split_revision() != split.version) names.push_back(applied.forwarder());
+  if (const auto* service = find(name))
+    for (const auto& [forwarder, applied] : service->applied)
+      if (heard_within(*service, forwarder, gone_after, now) && (applied.split_epoch() != split.epoch || applied.split_revision() != split.version))
+        names.push_back(forwarder);
   return names;
 }
 

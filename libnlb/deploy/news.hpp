@@ -2,7 +2,8 @@
 // they mean for one service's rollout. Values in, values out; time is a parameter.
 //
 // A forwarder lives for a service while its traffic is fresh: a new sample number within `fresh_for`. A publisher that repeats an old
-// sample, or an Applied that was heard long ago, is no sign of life. Belongs to the controller's thread.
+// sample, or an Applied that was heard long ago, is no sign of life. One that has fallen silent may only be slow, and still carry traffic:
+// until `gone_after` a step up waits for it, unless it said before that it has the weights. Belongs to the controller's thread.
 #pragma once
 
 #include <deque>
@@ -19,7 +20,7 @@
 
 namespace nlb::deploy {
 
-inline constexpr Duration fresh_for = std::chrono::seconds(5);
+inline constexpr Duration fresh_for = std::chrono::seconds(5), gone_after = std::chrono::seconds(60);
 inline constexpr std::size_t window_seconds = 10;         // of the rates in a status
 inline constexpr std::size_t pending_max = 100000;        // traffic samples between two ticks; more are dropped and counted
 
@@ -36,7 +37,7 @@ class News {
   // One entry per site of the plan, in its order: what happened since the last call, and how things are. Call once a second.
   // A share is only held against the weight where clients are counted, or each connection is on its own: sessions of one client agree.
   std::vector<rollout::SiteNews> sites(const rollout::Rollout& rollout, bool per_connection, MonoTime now);
-  rollout::Counts halves(const std::string& service);     // of stable, since the last call
+  rollout::Sample halves(const std::string& service);     // of the version that serves, since the last call
 
   VersionView view(const std::string& service, const std::string& version, MonoTime now) const;
   double measured_share(const std::string& service, const rollout::Split& split, MonoTime now) const;   // of the candidate; 0 when nobody measured
@@ -66,7 +67,8 @@ class News {
     std::vector<std::uint64_t> first_byte_bounds;
   };
   void hear_traffic(const std::string& topic, const bus::Change& change, MonoTime now);
-  bool lives(const Service& service, const std::string& forwarder, MonoTime now) const;
+  bool heard_within(const Service& service, const std::string& forwarder, Duration limit, MonoTime now) const;
+  bool lives(const Service& service, const std::string& forwarder, MonoTime now) const { return heard_within(service, forwarder, fresh_for, now); }
   rollout::Health health(const Service& service, const rollout::Rollout& rollout, const std::string& site, MonoTime now) const;
   void keep_window(Service& service);
   const Service* find(const std::string& service) const;

@@ -1,5 +1,6 @@
 // What the controller tells: states, history, explanations, metrics. Nothing here changes anything.
 #include <algorithm>
+#include <numeric>
 #include <nlohmann/json.hpp>
 
 #include "libnlb/deploy/controller.hpp"
@@ -61,13 +62,11 @@ Result<v1::ExplainDeployReply> Controller::explain(const std::string& service, M
   v1::ExplainDeployReply reply;
   std::string text;
   if (deployment.rollout.revision() == 0) {
-    reply.set_text("there was no rollout of " + service + " yet: " + deployment.rollout.plan().stable + " has all traffic\n");
+    reply.set_text("there was no rollout of " + service + " yet: " + deployment.rollout.plan().stable + " has all traffic\n" + deployment.aa.explain() + "\n");
     return reply;
   }
   for (const auto& line : deployment.rollout.explain()) text += line + "\n";
-  if (deployment.aa.trials() > 0)
-    text += "the judge's own test, two halves of stable: " + std::to_string(deployment.aa.alarms()) + " false alarms in " + std::to_string(deployment.aa.trials()) + " trials\n";
-  reply.set_text(text);
+  reply.set_text(text + deployment.aa.explain() + "\n");
   const auto message = rollout_message(deployment, news_, now);
   *reply.mutable_evidence() = message.evidence();
   for (auto& rule : rules_of(deployment.rollout, news_, now)) reply.add_rules(std::move(rule));
@@ -76,19 +75,25 @@ Result<v1::ExplainDeployReply> Controller::explain(const std::string& service, M
 
 void Controller::collect(metrics::Snapshot& into) const {
   std::uint64_t rollbacks = 0;
+  std::map<metrics::Snapshot::Labels, std::vector<double>> shares;   // the metric knows no service: equal labels are averaged
   for (const auto& [name, deployment] : deployments_) {
     const auto protocol = std::string(to_string(news_.protocol(name)));
     const auto split = deployment.rollout.split();
-    into.add(metrics::bluegreen_traffic_split, {protocol, split.stable, deployment.colour(split.stable)}, percent(split.stable_weight()));
+    shares[{protocol, split.stable, deployment.colour(split.stable)}].push_back(percent(split.stable_weight()));
     if (!split.candidate.empty() && deployment.rollout.phase() != rollout::Phase::rolled_back)
-      into.add(metrics::bluegreen_traffic_split, {protocol, split.candidate, deployment.colour(split.candidate)}, percent(split.candidate_weight));
+      shares[{protocol, split.candidate, deployment.colour(split.candidate)}].push_back(percent(split.candidate_weight));
     for (const auto& [status, count] : deployment.ended) {
       into.add(metrics::bluegreen_deployments, {protocol, status}, count);
       if (status == "rolled_back") rollbacks += count;
     }
     into.add(metrics::rollout_phase, {name, std::string(to_string(deployment.rollout.phase()))}, 1);
+    into.add(metrics::judge_trials, {name}, deployment.aa.trials());
+    into.add(metrics::judge_false_alarms, {name}, deployment.aa.alarms());
+    into.add(metrics::judge_tolerated_ratio, {name}, deployment.aa.tolerated_ratio());
     into.add(metrics::rollout_step, {name}, percent(deployment.rollout.weight()));
   }
+  for (const auto& [labels, all] : shares)
+    into.add(metrics::bluegreen_traffic_split, labels, std::accumulate(all.begin(), all.end(), 0.0) / static_cast<double>(all.size()));
   into.add(metrics::bluegreen_rollbacks, {}, rollbacks);
 }
 
@@ -102,7 +107,8 @@ std::string Controller::status_json(MonoTime now) const {
                           {"sessions_active", version.sessions_active()}});
     services.push_back({{"service", status.service()}, {"revision", status.revision()}, {"phase", status.split().phase()}, {"versions", std::move(versions)},
                         {"waiting_for", status.rollout().waiting_for()}, {"reason", status.rollout().reason()}, {"outcome", status.outcome()},
-                        {"warning", status.warning()}});
+                        {"warning", status.warning()},
+                        {"self_test", {{"trials", status.aa_trials()}, {"false_alarm_percent", 100 * status.aa_alarm_rate()}, {"tolerated_ratio", status.aa_tolerated_ratio()}}}});
   }
   const ordered_json json = {{"tool", "nlb-deploy"}, {"version", NLB_VERSION}, {"epoch", settings_.epoch}, {"store_refuses", pending()}, {"services", std::move(services)}};
   return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);

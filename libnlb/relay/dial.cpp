@@ -242,6 +242,7 @@ void Worker::connected(Session& s) {
   s.slot.connected();
   auto& cell = cell_of(s);
   cell.routed.add();
+  if (auto* half = half_of(s)) half->routed.add();
   cell.connect_time.record(took);
   report(s, route::Outcome::connected);
   if (s.has(flag::silent_client)) {

@@ -17,6 +17,7 @@ struct Failure {
   const route::ModuleState* module = nullptr;   // alive for roster's grace time after it left: long enough for the taker
   IpAddress client;
   MonoTime attempted;                           // the second it is booked in
+  bool connect = false;                         // no session came of it
 };
 
 class FailureLog {

@@ -72,8 +72,13 @@ void Worker::account(Session& s, End end) {
     cell.ended.add();
     cell.bytes_up.add(s.bytes[0]);
     cell.bytes_down.add(s.bytes[1]);
+    const auto lived = now_ - MonoTime(Duration(static_cast<std::int64_t>(s.accepted_ns)));
     cell.answer_bytes.record(std::chrono::microseconds(s.bytes[1]));
-    cell.session_time.record(now_ - MonoTime(Duration(static_cast<std::int64_t>(s.accepted_ns))));
+    cell.session_time.record(lived);
+    if (auto* half = half_of(s)) {
+      half->answer_bytes.record(std::chrono::microseconds(s.bytes[1]));
+      half->session_time.record(lived);
+    }
   }
   if (!access_.enabled()) return;
   if (plan_->access_sample < 1.0 && rng_.uniform() >= plan_->access_sample) return;

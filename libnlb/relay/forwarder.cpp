@@ -269,6 +269,9 @@ Result<std::shared_ptr<const Plan>> Forwarder::build_plan() {
   plan->version_ends = remote_.version_ends;
   input.modules.insert(input.modules.end(), remote_.modules.begin(), remote_.modules.end());
   input.splits = remote_.splits;
+  for (const auto& [service, name] : remote_.ejected)
+    for (auto& module : input.modules)
+      if (module.service == service && module.name == name) module.weight = 0;
   for (const auto& listening : listening_) {
     input.listeners.push_back(listening.options.name);
     const auto& options = listening.options;

@@ -39,6 +39,7 @@ struct Remote {
   std::vector<registry::Module> modules;
   std::vector<route::Split> splits;
   std::vector<VersionEnd> version_ends;
+  std::vector<std::pair<std::string, std::string>> ejected;   // service and module: gets no new sessions, wherever its record comes from
 };
 
 struct ListenerStatus { std::string name, address; bool live = true; };

@@ -11,6 +11,7 @@
 
 #include <cerrno>
 
+#include "libnlb/core/sticky.hpp"
 #include "libnlb/inspect/first_answer.hpp"
 #include "libnlb/relay/worker.hpp"
 #include "libnlb/route/outlier.hpp"
@@ -225,7 +226,16 @@ Worker::Step Worker::source_failed(Session& s, Flow flow) {
 // What a session found out about its module: for ejection, for the module's counts, and for who judges versions.
 void Worker::report(Session& s, route::Outcome outcome) {
   if (const auto* service = service_of(s).route) route::report(*service, *s.slot, outcome, now_, setup_.index);
-  if (route::is_bad(outcome)) failures_.add({s.slot.module(), s.client_ip, MonoTime(Duration(static_cast<std::int64_t>(s.accepted_ns)))});
+  const bool connect = outcome == route::Outcome::connect_failed;
+  if (auto* half = connect ? half_of(s) : nullptr) half->connect_failures.add();
+  if (route::is_bad(outcome)) failures_.add({s.slot.module(), s.client_ip, MonoTime(Duration(static_cast<std::int64_t>(s.accepted_ns))), connect});
+}
+
+// By the time of its accept, so that a session is counted in one half from its beginning to its end.
+route::HalfCell* Worker::half_of(const Session& s) const {
+  auto* const cell = s.slot->half_cell(setup_.index);
+  const bool counts = cell != nullptr && in_first_half(s.client_ip, MonoTime(Duration(static_cast<std::int64_t>(s.accepted_ns))));
+  return counts ? cell : nullptr;
 }
 
 void Worker::learn_key(Session& s, Bytes bytes) {
@@ -246,6 +256,7 @@ Worker::Step Worker::first_answer(Session& s, Bytes bytes) {
   s.first_byte_us = static_cast<std::uint32_t>(std::min<std::int64_t>(std::max<std::int64_t>(waited / 1us, 1), 0xffffffff));
   auto& cell = cell_of(s);
   cell.first_byte_time.record(waited);
+  if (auto* half = half_of(s)) half->first_byte_time.record(waited);
   report(s, route::Outcome::ok);
   if (inspect::judge_first_answer(s.protocol, bytes) == inspect::FirstAnswer::error) {
     cell.protocol_errors.add();

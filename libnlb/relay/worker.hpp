@@ -168,6 +168,7 @@ class Worker {
   const ServicePlan& service_of(const Session& s) const { return plan_->services[s.service]; }
   const ListenerPlan& listener_of(const Session& s) const { return plan_->listeners[s.listener]; }
   route::Cell& cell_of(Session& s) { return s.slot->cell(setup_.index); }
+  route::HalfCell* half_of(const Session& s) const;   // nullptr: nobody compares halves, or the client is of the other one
 
   static constexpr std::size_t buffer_bytes = 64 * 1024;
   static constexpr int accepts_per_event = 64;

@@ -48,6 +48,10 @@ Counts Exceedances::book(std::int64_t second, std::span<const std::uint64_t> can
   const auto minute = second >= 0 ? second / 60 : -((59 - second) / 60);
   if (minute_ == INT64_MIN || minute > minute_) begin_minute(minute);
   add(current_, stable);
+  return count(canary, stable);
+}
+
+Counts Exceedances::count(std::span<const std::uint64_t> canary, std::span<const std::uint64_t> stable) const {
   if (!ready_) return {};
   return {sum(canary), sum(stable), beyond(canary), beyond(stable)};
 }

@@ -27,6 +27,9 @@ class Exceedances {   // one signal of one site; one owner
   // by more than their minute; older ones are judged by the present threshold.
   Counts book(std::int64_t second, std::span<const std::uint64_t> canary, std::span<const std::uint64_t> stable);
 
+  // The same by the present threshold, without learning from it: for other parts of a second that book() has seen.
+  Counts count(std::span<const std::uint64_t> canary, std::span<const std::uint64_t> stable) const;
+
   bool ready() const { return ready_; }
   std::size_t threshold() const { return threshold_; }   // buckets beyond this index exceed; precondition: ready()
 

@@ -12,14 +12,14 @@ struct nlohmann::adl_serializer<nlb::Duration> {
 namespace nlb::rollout {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Step, weight, bake, first_contact)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Signal, name, alpha_part, evidence_by_replica)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Signal, name, alpha_part, evidence_by_replica, stage)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(JudgeOptions, alpha, tolerated_ratio, delta, suspicion, signals)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Plan, stable, candidate, steps, first_contact, deadline, settle, keep_warm, on_inconclusive,
                                    on_group_alarm, drain, drain_deadline, needs_capacity, sites, judge)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Counts, canary_attempts, stable_attempts, canary_bad, stable_bad)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Evidence::Saved, bets, boost, mirror, tolerated_ratio, alpha, base, total)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Judge::SavedReplica, replica, attempts, bad, without)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Judge::SavedTrack, all, replicas)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Judge::SavedTrack, all, replicas, canary_raw, stable_raw)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Judge::Saved, tracks, ejected)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Rollout::SavedSite, weight, rolled_back, judge)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Revision, number, from, to, verb, outcome, why)

@@ -36,8 +36,8 @@ Counts without(const Counts& all, const ReplicaCounts& replica) {
 
 // Half of alpha watches failures as users meet them; the rest is for what only shows in the shape of sessions.
 std::vector<Signal> default_signals() {
-  return {{"failures", 0.5, true},       {"connect", 0.1, true},          {"first_byte_p95", 0.1, true},
-          {"first_byte_p99", 0.1, true}, {"session_too_short", 0.1, true}, {"session_too_long", 0.05, true}, {"bytes_back", 0.05, true}};
+  return {{"failures", 0.5, true, 1},       {"connect", 0.1, true, 0},          {"first_byte_p95", 0.1, true, 2},
+          {"first_byte_p99", 0.1, true, 2}, {"session_too_short", 0.1, true, 3}, {"session_too_long", 0.05, true, 3}, {"bytes_back", 0.05, true, 3}};
 }
 
 std::string_view to_string(Finding finding) {
@@ -54,7 +54,7 @@ std::string_view to_string(Finding finding) {
 
 Judge::Judge(JudgeOptions options) : options_(std::move(options)) {
   for (const auto& signal : options_.signals)
-    tracks_.push_back({Evidence(options_.tolerated_ratio, options_.alpha * signal.alpha_part), {}});
+    tracks_.push_back({Evidence(options_.tolerated_ratio, options_.alpha * signal.alpha_part), {}, 0, 0});
 }
 
 // A replica that appears in mid rollout inherits the evidence so far: none of it was its own.
@@ -83,6 +83,8 @@ void Judge::book_signal(const Sample& sample, const SignalCounts& found) {
     }
   }
   track.all.book(sample.second, counts, sample.weight);
+  track.canary_raw += found.canary_raw;
+  track.stable_raw += found.stable_raw;
 }
 
 void Judge::book(const Sample& sample) {
@@ -97,10 +99,22 @@ const Judge::Replica* Judge::worst(const Track& track) const {
                             [](const Replica& a, const Replica& b) { return a.without.log_e() < b.without.log_e(); });
 }
 
+std::string Judge::blame(std::size_t signal) const {
+  const auto stage = [&](std::size_t i) { return options_.signals[i].stage; };
+  const auto log_e = [&](std::size_t i) { return tracks_[i].all.log_e(); };
+  auto cause = signal;
+  for (std::size_t i = 0; i < tracks_.size(); ++i) {
+    if (stage(i) >= stage(signal) || log_e(i) < std::log(options_.suspicion)) continue;
+    const bool stronger = stage(i) == stage(cause) && log_e(i) > log_e(cause);
+    if (stage(i) < stage(cause) || stronger) cause = i;
+  }
+  return numbers(cause) + (cause == signal ? std::string() : "; it shows in " + numbers(signal));
+}
+
 Verdict Judge::alarmed(std::size_t signal) {
   auto& track = tracks_[signal];
   const auto* bad = ejected_.empty() ? worst(track) : nullptr;
-  if (bad == nullptr || bad->without.log_e() > 0) return {Finding::worse, signal, {}, numbers(signal)};
+  if (bad == nullptr || bad->without.log_e() > 0) return {Finding::worse, signal, {}, blame(signal)};
   Verdict verdict{Finding::eject_replica, signal, bad->name,
                   format("replica %s had %llu of the canary's %llu bad events in %llu attempts; without it the evidence is %.2g : 1",
                          bad->name.c_str(), static_cast<unsigned long long>(bad->bad), static_cast<unsigned long long>(track.all.total().canary_bad),
@@ -130,15 +144,23 @@ bool Judge::exposed() const {
   return first.total().canary_attempts >= exposure_wanted() || first.log_e_not_twice() >= std::log(20);
 }
 
+std::size_t Judge::replicas_bad(std::size_t signal) const {
+  const auto& replicas = tracks_[signal].replicas;
+  return static_cast<std::size_t>(std::count_if(replicas.begin(), replicas.end(), [](const Replica& each) { return each.bad > 0; }));
+}
+
 std::string Judge::numbers(std::size_t signal) const {
   const auto& evidence = tracks_[signal].all;
   const auto& total = evidence.total();
   using ull = unsigned long long;
+  const auto& track = tracks_[signal];
+  const auto raw = track.canary_raw + track.stable_raw == 0 ? std::string()
+                                                            : format(" (all failures: %llu and %llu)", static_cast<ull>(track.canary_raw), static_cast<ull>(track.stable_raw));
   return format("%s: canary %llu bad of %llu (%.3g %%), stable %llu of %llu (%.3g %%), evidence %.3g : 1 of %.3g : 1, tolerated ratio %.3g",
                 options_.signals[signal].name.c_str(), static_cast<ull>(total.canary_bad), static_cast<ull>(total.canary_attempts),
                 percent(total.canary_bad, total.canary_attempts), static_cast<ull>(total.stable_bad), static_cast<ull>(total.stable_attempts),
                 percent(total.stable_bad, total.stable_attempts), std::exp(evidence.log_e()), std::exp(evidence.log_alarm()),
-                evidence.tolerated_ratio());
+                evidence.tolerated_ratio()) + raw;
 }
 
 std::vector<std::string> Judge::explain() const {
@@ -174,7 +196,7 @@ void Judge::tolerate(double ratio) {
 Judge::Saved Judge::save() const {
   Saved saved{{}, ejected_};
   for (const auto& track : tracks_) {
-    SavedTrack made{track.all.save(), {}};
+    SavedTrack made{track.all.save(), {}, track.canary_raw, track.stable_raw};
     for (const auto& each : track.replicas) made.replicas.push_back({each.name, each.attempts, each.bad, each.without.save()});
     saved.tracks.push_back(std::move(made));
   }
@@ -184,7 +206,7 @@ Judge::Saved Judge::save() const {
 void Judge::restore(const Saved& saved) {
   ejected_ = saved.ejected;
   for (std::size_t i = 0; i < std::min(tracks_.size(), saved.tracks.size()); ++i) {
-    tracks_[i] = {Evidence::restore(saved.tracks[i].all), {}};
+    tracks_[i] = {Evidence::restore(saved.tracks[i].all), {}, saved.tracks[i].canary_raw, saved.tracks[i].stable_raw};
     for (const auto& each : saved.tracks[i].replicas)
       tracks_[i].replicas.push_back({each.replica, each.attempts, each.bad, Evidence::restore(each.without)});
   }

@@ -8,6 +8,8 @@
 //   * exposure    a step may pass after ln(20)/delta canary attempts (delta: the smallest increase that matters), or when the mirrored
 //                 evidence says "not twice as bad" (20 : 1); before that it is waiting for traffic, which is never success
 //   * suspicion   evidence above 5 : 1 holds the step, for it may be about to alarm
+//   * cause       a late first byte makes a session long, a refused connect is a failure: whichever signal alarms first, the one of the
+//                 earliest stage with suspicious evidence is named
 // Pure: seconds come in with the counts. One owner, not thread safe.
 #pragma once
 
@@ -25,6 +27,7 @@ struct Signal {
   std::string name;
   double alpha_part = 1;
   bool evidence_by_replica = true;
+  std::uint32_t stage = 0;          // of a session: what goes wrong in an early one shows in later ones, too, and is their cause
 };
 std::vector<Signal> default_signals();   // the signals that a forwarder can see; parts add up to 1
 
@@ -37,7 +40,12 @@ struct JudgeOptions {
 };
 
 struct ReplicaCounts { std::string replica; std::uint64_t attempts = 0, bad = 0; };   // of the canary
-struct SignalCounts { std::size_t signal = 0; Counts counts; std::vector<ReplicaCounts> replicas; };
+struct SignalCounts {
+  std::size_t signal = 0;
+  Counts counts;
+  std::vector<ReplicaCounts> replicas;
+  std::uint64_t canary_raw = 0, stable_raw = 0;   // every failure, a client's repeated ones too: for people, never evidence
+};
 
 // What the forwarders saw in one second of attempts. A second may come in parts, and late (at most a minute).
 struct Sample {
@@ -72,6 +80,7 @@ class Judge {
 
   bool exposed() const;             // enough canary attempts, or enough evidence of "not twice as bad"
   std::uint64_t exposure_wanted() const;
+  std::string numbers(std::size_t signal) const;     // one line of them
   std::vector<std::string> explain() const;          // a line per signal with all evidence numbers, then what it waits for
   // Bad events (either colour) until an alarm is expected, were the canary `ratio` times worse; and at the present rate, in seconds.
   struct Speed { double events = 0, seconds = 0; };
@@ -79,23 +88,26 @@ class Judge {
 
   const JudgeOptions& options() const { return options_; }
   const Evidence& evidence(std::size_t signal) const { return tracks_[signal].all; }
+  std::uint64_t canary_raw(std::size_t signal) const { return tracks_[signal].canary_raw; }
+  std::uint64_t stable_raw(std::size_t signal) const { return tracks_[signal].stable_raw; }
+  std::size_t replicas_bad(std::size_t signal) const;   // of the canary, with at least one bad event
   void tolerate(double ratio);      // the A/A test found r0 too low (aa.hpp)
   const std::string& ejected() const { return ejected_; }
 
   struct SavedReplica { std::string replica; std::uint64_t attempts = 0, bad = 0; Evidence::Saved without; };
-  struct SavedTrack { Evidence::Saved all; std::vector<SavedReplica> replicas; };
+  struct SavedTrack { Evidence::Saved all; std::vector<SavedReplica> replicas; std::uint64_t canary_raw = 0, stable_raw = 0; };
   struct Saved { std::vector<SavedTrack> tracks; std::string ejected; };
   Saved save() const;
   void restore(const Saved& saved);   // precondition: made with the same signals
 
  private:
   struct Replica { std::string name; std::uint64_t attempts = 0, bad = 0; Evidence without; };
-  struct Track { Evidence all; std::vector<Replica> replicas; };
+  struct Track { Evidence all; std::vector<Replica> replicas; std::uint64_t canary_raw = 0, stable_raw = 0; };
   void book_signal(const Sample& sample, const SignalCounts& found);
   Replica& replica(Track& track, const std::string& name);
   const Replica* worst(const Track& track) const;
   Verdict alarmed(std::size_t signal);
-  std::string numbers(std::size_t signal) const;
+  std::string blame(std::size_t signal) const;
 
   JudgeOptions options_;
   std::vector<Track> tracks_;

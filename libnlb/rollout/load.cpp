@@ -87,14 +87,11 @@ Load::Load(const Scenario& scenario, std::uint64_t seed) : scenario_(scenario), 
 
 double Load::base_rate() const {
   const auto now = static_cast<double>(second_);
-  switch (scenario_.incident) {
-    case Incident::none: break;
-    case Incident::shared:
-      return now >= incident_from_ && now < incident_from_ + incident_seconds ? scenario_.base * incident_factor : scenario_.base;
-    case Incident::drift:
-      return scenario_.base * std::pow(drift_factor, std::sin(2 * std::numbers::pi * (now / drift_seconds + phase_)));
-  }
-  return scenario_.base;
+  const bool drifts = scenario_.incident == Incident::drift || scenario_.incident == Incident::both;
+  const bool has_incident = scenario_.incident == Incident::shared || scenario_.incident == Incident::both;
+  const bool in_incident = has_incident && now >= incident_from_ && now < incident_from_ + incident_seconds;
+  const double drift = drifts ? std::pow(drift_factor, std::sin(2 * std::numbers::pi * (now / drift_seconds + phase_))) : 1;
+  return scenario_.base * drift * (in_incident ? incident_factor : 1);
 }
 
 void Load::break_clients(std::uint64_t canary, std::uint64_t stable, double weight) {

@@ -3,6 +3,7 @@
 // `rate` attempts a second; the canary's are a binomial share of them at the weight in force, failures a binomial share of those.
 //   incident shared   one incident, uniform over the ladder, three minutes long, multiplies both colours' failure rate by 30
 //   incident drift    the base rate swings by a factor of 3 up and down over ten minutes: exp(ln 3 * sin), from a random phase
+//   incident both     an incident on top of a drifting rate
 //   burst b           failures come from broken clients: one in b as many events, each client failing once a second for b seconds,
 //                     on the colour that its bucket has at the time
 // The base rate is held below 60 % (or the base given, where that is more), the canary's below 100 %.
@@ -24,7 +25,7 @@ struct Effect {   // what is wrong with the canary
 };
 Result<Effect> parse_effect(std::string_view text);   // "none", "x5", "+0.05"
 
-enum class Incident : std::uint8_t { none, shared, drift };
+enum class Incident : std::uint8_t { none, shared, drift, both };
 enum class CountBy : std::uint8_t { clients, raw };   // raw is for showing why it must not be
 
 struct Scenario {

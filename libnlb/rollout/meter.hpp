@@ -12,6 +12,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,13 +29,14 @@ struct TrafficCounts {
   friend bool operator==(const TrafficCounts&, const TrafficCounts&) = default;
 };
 
-struct TrafficSample {            // of one version at one forwarder
-  std::uint64_t started = 0, number = 0;
+struct Sessions {
   TrafficCounts totals;
-  std::map<std::string, TrafficCounts> replicas;
   std::vector<std::uint64_t> first_byte, session, bytes_back;   // histograms; the same buckets at every forwarder
-  TrafficCounts half;             // of every second client, for the judge's own test
-  bool has_half = false;
+};
+struct TrafficSample : Sessions {   // of one version at one forwarder
+  std::uint64_t started = 0, number = 0;
+  std::map<std::string, Sessions> replicas;
+  std::optional<Sessions> half;     // of every second client, for the judge's own test
 };
 
 class TrafficReader {             // remembers one forwarder's last sample of one version
@@ -58,26 +60,39 @@ class SiteMeter {                 // one service at one site
   // that goes on between rollouts, for thresholds. Signals are those of default_signals(), found by name.
   Sample sample(std::int64_t second, std::int64_t clock_second, double weight, const std::string& stable, const std::string& candidate,
                 const std::vector<Signal>& signals);
-  // The halves of stable since the last call (canary: every second client; stable: the others); no attempts when nobody reports them.
-  Counts halves() { return std::exchange(halves_, Counts{}); }
+  // Of the same second: stable's halves as if one were a canary (every second client), all signals; none when nobody reports halves.
+  Sample halves() { return std::exchange(halves_, Sample{}); }
 
  private:
+  using Rest = std::array<double, 4>;
   struct Shape {
     std::string_view name;
-    std::vector<std::uint64_t> TrafficSample::* histogram;
+    std::vector<std::uint64_t> Sessions::* histogram;
     Exceedances beyond;
-    std::array<double, 4> rest{};
+    Rest rest{}, half_rest{};
+    std::map<std::string, Rest> replica_rest;        // of the canary's
     double attempts = 0, bad = 0;                    // of stable, since the thresholds are its own
     double dispersion = dispersion_prior, seconds = dispersion_prior_seconds;
   };
-  Counts declustered(Shape& shape, const Counts& counts);
+  void compare_halves(std::int64_t second, const Sessions& all, const Sessions& half, const std::vector<Signal>& signals);
+  std::vector<ReplicaCounts> beyond_by_replica(Shape& shape, const std::map<std::string, Sessions>& replicas) const;
+  static void learn_dispersion(Shape& shape, const Counts& counts);
+  double divisor_of(const Shape& shape) const;
 
-  std::map<std::string, TrafficSample> open_;   // by version
+  struct Open : Sessions {
+    std::map<std::string, Sessions> replicas;
+    std::optional<Sessions> half;
+    Sessions halved;                            // of the forwarders that report halves: both together
+  };
+  std::map<std::string, Open> open_;            // by version
   std::string stable_;
-  Counts halves_;
+  Sample halves_;
   double cluster_ = 1;
   std::vector<Shape> shapes_;
 };
+
+// What two parts of a service saw in one second, signal by signal.
+Sample& operator+=(Sample& sum, const Sample& more);
 
 // "eu" has the forwarders eu, eu-1, eu.a and eu/edge; the site without a name has all.
 bool belongs_to_site(std::string_view forwarder, std::string_view site);

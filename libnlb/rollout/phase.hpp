@@ -32,17 +32,17 @@ enum class Phase : std::uint8_t {
 };
 
 enum class Input : std::uint8_t {
-  start, switch_over, pause, resume, promote, abort, rollback, retry, set_weight, undo,   // verbs, from people
+  start, switch_over, pause, resume, promote, promote_full, abort, rollback, retry, set_weight, undo,   // verbs, from people
   capacity_ready, applied, passed, completed, starved, fed, overdue, alarmed, site_alarmed, kept,   // events
 };
 
 inline constexpr std::array<std::string_view, 12> phase_names = {
     "idle", "holding", "shifting", "baking", "waiting_for_traffic", "undecided", "paused", "frozen", "promoting", "promoted",
     "rolling_back", "rolled_back"};
-inline constexpr std::array<std::string_view, 20> input_names = {
-    "start", "switch", "pause", "resume", "promote", "abort", "rollback", "retry", "set-weight", "undo",
+inline constexpr std::array<std::string_view, 21> input_names = {
+    "start", "switch", "pause", "resume", "promote", "promote --full", "abort", "rollback", "retry", "set-weight", "undo",
     "capacity_ready", "applied", "passed", "completed", "starved", "fed", "overdue", "alarmed", "site_alarmed", "kept"};
-inline constexpr std::size_t verb_count = 10;
+inline constexpr std::size_t verb_count = 11;
 
 constexpr std::string_view to_string(Phase phase) { return phase_names[static_cast<std::size_t>(phase)]; }
 constexpr std::string_view to_string(Input input) { return input_names[static_cast<std::size_t>(input)]; }
@@ -58,7 +58,7 @@ inline constexpr auto transitions = std::to_array<Transition>({
     {Phase::holding, Input::capacity_ready, Phase::shifting},
     {Phase::holding, Input::overdue, Phase::undecided},
     {Phase::holding, Input::pause, Phase::paused},
-    {Phase::holding, Input::promote, Phase::promoting},
+    {Phase::holding, Input::promote_full, Phase::promoting},
     {Phase::holding, Input::abort, Phase::rolling_back},
     {Phase::holding, Input::rollback, Phase::rolling_back},
     {Phase::holding, Input::alarmed, Phase::rolling_back},
@@ -67,7 +67,7 @@ inline constexpr auto transitions = std::to_array<Transition>({
     {Phase::shifting, Input::applied, Phase::baking},
     {Phase::shifting, Input::overdue, Phase::undecided},
     {Phase::shifting, Input::pause, Phase::paused},
-    {Phase::shifting, Input::promote, Phase::promoting},
+    {Phase::shifting, Input::promote_full, Phase::promoting},
     {Phase::shifting, Input::abort, Phase::rolling_back},
     {Phase::shifting, Input::rollback, Phase::rolling_back},
     {Phase::shifting, Input::alarmed, Phase::rolling_back},
@@ -78,7 +78,8 @@ inline constexpr auto transitions = std::to_array<Transition>({
     {Phase::baking, Input::starved, Phase::waiting_for_traffic},
     {Phase::baking, Input::overdue, Phase::undecided},
     {Phase::baking, Input::pause, Phase::paused},
-    {Phase::baking, Input::promote, Phase::promoting},
+    {Phase::baking, Input::promote, Phase::holding},
+    {Phase::baking, Input::promote_full, Phase::promoting},
     {Phase::baking, Input::set_weight, Phase::paused},
     {Phase::baking, Input::abort, Phase::rolling_back},
     {Phase::baking, Input::rollback, Phase::rolling_back},
@@ -88,7 +89,8 @@ inline constexpr auto transitions = std::to_array<Transition>({
     {Phase::waiting_for_traffic, Input::fed, Phase::baking},
     {Phase::waiting_for_traffic, Input::overdue, Phase::undecided},
     {Phase::waiting_for_traffic, Input::pause, Phase::paused},
-    {Phase::waiting_for_traffic, Input::promote, Phase::promoting},
+    {Phase::waiting_for_traffic, Input::promote, Phase::holding},
+    {Phase::waiting_for_traffic, Input::promote_full, Phase::promoting},
     {Phase::waiting_for_traffic, Input::set_weight, Phase::paused},
     {Phase::waiting_for_traffic, Input::abort, Phase::rolling_back},
     {Phase::waiting_for_traffic, Input::rollback, Phase::rolling_back},
@@ -97,7 +99,8 @@ inline constexpr auto transitions = std::to_array<Transition>({
 
     {Phase::undecided, Input::resume, Phase::holding},
     {Phase::undecided, Input::pause, Phase::paused},
-    {Phase::undecided, Input::promote, Phase::promoting},
+    {Phase::undecided, Input::promote, Phase::holding},
+    {Phase::undecided, Input::promote_full, Phase::promoting},
     {Phase::undecided, Input::set_weight, Phase::paused},
     {Phase::undecided, Input::abort, Phase::rolling_back},
     {Phase::undecided, Input::rollback, Phase::rolling_back},
@@ -105,7 +108,8 @@ inline constexpr auto transitions = std::to_array<Transition>({
     {Phase::undecided, Input::site_alarmed, Phase::frozen},
 
     {Phase::paused, Input::resume, Phase::holding},
-    {Phase::paused, Input::promote, Phase::promoting},
+    {Phase::paused, Input::promote, Phase::holding},
+    {Phase::paused, Input::promote_full, Phase::promoting},
     {Phase::paused, Input::set_weight, Phase::paused},
     {Phase::paused, Input::abort, Phase::rolling_back},
     {Phase::paused, Input::rollback, Phase::rolling_back},

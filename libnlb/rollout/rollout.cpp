@@ -127,9 +127,8 @@ Result<Decision> Rollout::refuse(Input verb) const {
 
 // The plan that a verb begins; who has the traffic now is known here, not by the caller.
 Result<Plan> Rollout::plan_for(const Command& command) const {
-  const auto& serving = state_.phase == Phase::promoted ? state_.plan.candidate : state_.plan.stable;
   auto plan = command.verb == Input::retry || command.verb == Input::undo ? state_.plan : command.plan;
-  plan.stable = serving;
+  plan.stable = serving();
   if (command.verb == Input::retry && plan.steps.front().first_contact) {   // as it was before begin() put it in
     plan.steps[1].bake += plan.steps[0].bake;
     plan.steps.erase(plan.steps.begin());
@@ -143,6 +142,18 @@ Result<Plan> Rollout::plan_for(const Command& command) const {
   if (command.verb == Input::switch_over || command.verb == Input::undo) plan.steps = {{weight_max, Duration{0}}};
   if (const auto good = check(plan); !good) return tl::unexpected(good.error());
   return plan;
+}
+
+// On to the next step above the present weight, whatever this one still waits for; after the last one it is the whole promotion.
+Input Rollout::promoted_by(Input verb) {
+  if (verb != Input::promote) return verb;
+  const auto& steps = state_.plan.steps;
+  std::uint32_t present = 0;
+  for (const auto& site : state_.sites) present = std::max(present, site.weight);
+  const auto next = std::find_if(steps.begin(), steps.end(), [&](const Step& step) { return step.weight > present; });
+  if (next == steps.end() || next->weight == weight_max) return Input::promote_full;
+  state_.step = static_cast<std::size_t>(next - steps.begin());
+  return verb;
 }
 
 Result<Decision> Rollout::command(MonoTime now, const Command& command) {
@@ -163,7 +174,7 @@ Result<Decision> Rollout::command(MonoTime now, const Command& command) {
     set_weights(command.weight, decision);
   }
   if (command.verb == Input::resume) step_since_ = now;   // a new deadline
-  go(now, command.verb, std::string(to_string(command.verb)) + " by command", decision);
+  go(now, promoted_by(command.verb), std::string(to_string(command.verb)) + " by command", decision);
   return decision;
 }
 
@@ -318,6 +329,7 @@ Decision Rollout::resume(MonoTime now, std::uint64_t epoch) {
 }
 
 Decision Rollout::tolerate(double ratio) {
+  ratio = std::max(ratio, state_.plan.judge.tolerated_ratio);   // a person may tolerate more
   for (auto& judge : sites_) judge.tolerate(ratio);
   state_.plan.judge.tolerated_ratio = ratio;
   return {true, {{ActionKind::announce, 0, 0, "the A/A test alarmed too often: tolerated ratio is now " + std::to_string(ratio)}}};

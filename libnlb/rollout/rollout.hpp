@@ -95,6 +95,7 @@ class Rollout {
   const std::string& service() const { return state_.service; }
   Phase phase() const { return state_.phase; }
   const Plan& plan() const { return state_.plan; }
+  const std::string& serving() const { return state_.phase == Phase::promoted ? state_.plan.candidate : state_.plan.stable; }   // what a rollback keeps
   std::size_t step_index() const { return state_.step; }
   std::uint32_t weight(std::size_t site = 0) const { return site < state_.sites.size() ? state_.sites[site].weight : 0; }
   std::uint64_t revision() const { return state_.revision; }
@@ -139,6 +140,7 @@ class Rollout {
   void advance(MonoTime now, std::span<const SiteNews> sites, Decision& decision);
   void bake(MonoTime now, Decision& decision);
   bool overdue(MonoTime now, Decision& decision);
+  Input promoted_by(Input verb);
   Result<Decision> refuse(Input verb) const;
   Result<Plan> plan_for(const Command& command) const;
 

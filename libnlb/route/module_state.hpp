@@ -31,6 +31,12 @@ struct alignas(64) Cell {   // one worker's counts of one module
   metrics::Recorder answer_bytes;          // bytes down per session that ended, a byte recorded as a microsecond
 };
 
+// The same once more of every second client (sticky.hpp's first half), for services that a split runs for: a judge's own test.
+struct alignas(64) HalfCell {
+  metrics::Counter routed, connect_failures;
+  metrics::Recorder first_byte_time, session_time, answer_bytes;
+};
+
 struct Identity {
   std::string service, name, version, colour, zone;
   Protocol protocol = Protocol::unknown;
@@ -69,6 +75,13 @@ class alignas(64) ModuleState {
   const Cell& cell(std::size_t worker) const { return cells_[worker]; }
   std::size_t workers() const { return workers_; }
 
+  // Halves are counted from the first call on; by the control thread.
+  void watch_halves();
+  HalfCell* half_cell(std::size_t worker) const {   // nullptr while they aren't
+    auto* const cells = halves_.load(std::memory_order_acquire);
+    return cells == nullptr ? nullptr : cells + worker;
+  }
+
   // Counts one more session unless `most` are open already. One compare-and-swap.
   bool reserve(std::uint32_t most) {
     auto seen = active.load(std::memory_order_relaxed);
@@ -84,6 +97,8 @@ class alignas(64) ModuleState {
  private:
   std::size_t workers_;
   std::unique_ptr<Cell[]> cells_;
+  std::unique_ptr<HalfCell[]> owned_halves_;
+  std::atomic<HalfCell*> halves_{nullptr};
 };
 
 }  // namespace nlb::route

@@ -8,6 +8,12 @@ namespace nlb::route {
 ModuleState::ModuleState(Identity who, std::uint32_t n, std::size_t workers)
     : identity(std::move(who)), number(n), workers_(workers), cells_(std::make_unique<Cell[]>(workers)) {}
 
+void ModuleState::watch_halves() {
+  if (owned_halves_) return;
+  owned_halves_ = std::make_unique<HalfCell[]>(workers_);
+  halves_.store(owned_halves_.get(), std::memory_order_release);
+}
+
 std::shared_ptr<ModuleState> Roster::module(const Identity& identity, MonoTime now) {
   const auto key = std::pair(identity.service, identity.name);
   const auto [first, last] = modules_.equal_range(key);

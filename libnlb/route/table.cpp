@@ -110,6 +110,7 @@ void Table::Parts::add_pools(const TableInput& input) {
     if (at == index.end()) continue;   // news of a service that has no modules here
     if (auto refused = pools[at->second].set_split(split); !refused) warnings.push_back(refused.error().text);
     else services[at->second].split_generation = split.generation;
+    for (const auto& module : services[at->second].modules) module->watch_halves();
   }
   for (std::size_t i = 0; i < services.size(); ++i) pools[i].finish(services[i].options);
 }

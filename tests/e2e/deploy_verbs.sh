@@ -29,7 +29,14 @@ assert_contains "$(deploy history web 2>/dev/null)" start "the history, read wit
 start_controller
 eventually 15 split_is_applied
 assert_contains "$(deploy explain web)" "judge: no alarm" explain
-canary promote web --wait --timeout 30s >/dev/null
+may_promote() { deploy get web -o ndjson | jq -e '.legal_verbs | index("promote")'; }
+eventually 15 may_promote
+before=$(state_of web .rollout.weight_percent)
+canary promote web >/dev/null                                          # one step, without waiting for its time
+weight_rose() { [ "$(state_of web ".rollout.weight_percent > $before and .rollout.weight_percent < 100")" = true ]; }
+eventually 15 weight_rose
+assert_exit 6 canary promote web --full --expect-rev 9
+canary promote web --full --wait --timeout 30s >/dev/null
 assert_eq "$(curl -s "http://127.0.0.1:$FORWARD_PORT/")" v2 "who answers after the promotion"
 deploy rollback web --timeout 30s >/dev/null
 eventually 20 phase_is rolled_back

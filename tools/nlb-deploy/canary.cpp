@@ -23,7 +23,7 @@ struct Start {
   v1::OnGroupAlarm on_group_alarm = v1::ON_GROUP_ALARM_ROLLBACK_ALL;
   v1::Sticky sticky = v1::STICKY_CLIENT;
   v1::OldSessions old_sessions = v1::OLD_SESSIONS_STAY;
-  bool pause = false, foreground = false;
+  bool pause = false, foreground = false, full = false;
 };
 
 // Milliseconds of "2m"; 0 for an empty text.
@@ -134,7 +134,7 @@ void add_canary(CLI::App& app, cli::Common& common, Body& body) {
   struct Row { const char* name; const char* text; Wire::Verb verb; };
   static constexpr Row rows[] = {{"pause", "stay at this weight", Wire::VERB_PAUSE},
                                  {"resume", "go on, with a new deadline", Wire::VERB_RESUME},
-                                 {"promote", "all traffic to the new version now, whatever steps are left", Wire::VERB_PROMOTE_FULL},
+                                 {"promote", "on to the next step now, whatever this one waits for; with --full: all traffic, whatever steps are left", Wire::VERB_PROMOTE},
                                  {"abort", "back to the stable version", Wire::VERB_ABORT},
                                  {"retry", "a rollout that was rolled back, again from its first step", Wire::VERB_RETRY}};
   for (const auto& row : rows) {
@@ -145,6 +145,7 @@ void add_canary(CLI::App& app, cli::Common& common, Body& body) {
     add_wait_options(*made, chosen->wait);
     add_client_options(*made, chosen->client);
     cli::add_output_option(*made, common);
+    if (row.verb == Wire::VERB_PROMOTE) made->add_flag("--full", chosen->full, "all traffic to the new version now");
     made->callback([chosen, wanted = row.verb, &common, &body] {
       body = [chosen, wanted, &common]() -> Result<cli::ExitCode> {
         auto client = Client::open(chosen->client);
@@ -152,7 +153,7 @@ void add_canary(CLI::App& app, cli::Common& common, Body& body) {
         Wire request;
         *request.mutable_head() = head_of(chosen->command);
         request.set_service(chosen->service);
-        request.set_verb(wanted);
+        request.set_verb(chosen->full ? Wire::VERB_PROMOTE_FULL : wanted);
         return finish(*client, chosen->service, client->call<v1::CommandReply>(&Stub::ControlCanary, request), chosen->wait, common);
       };
     });

@@ -33,7 +33,7 @@ std::string user_name() {
 
 void add_client_options(CLI::App& verb, ClientOptions& options) {
   verb.add_option("--config", options.config.file, "the configuration that names deploy.grpc")->option_text("FILE");
-  verb.add_option("--server", options.server, "address of the controller (default: the first of deploy.grpc)")->option_text("ADDRESS");
+  verb.add_option("--server", options.server, "address of the controller, or of its copies, separated by commas (default: deploy.grpc)")->option_text("ADDRESS");
 }
 
 void add_command_options(CLI::App& verb, CommandOptions& options) {
@@ -59,19 +59,19 @@ Result<Client> Client::open(const ClientOptions& options) {
   const auto& config = made.config_.config;
   auto addresses = parse_addresses(options.server.empty() ? config.deploy.grpc : options.server);
   if (!addresses) return tl::unexpected(addresses.error());
-  const auto& address = addresses->front();
-  made.address_ = to_string(address);
-  rpc::ClientTls tls;
-  tls.on = address.kind != Endpoint::Kind::unix_path && !config.security.tls.certificate.empty();
-  tls.ca = config.security.tls.client_ca;
-  tls.certificate = config.security.tls.certificate;
-  tls.key = config.security.tls.key;
   auto keys = rpc::ApiKeys::gather(config.security.api_key_file);
   if (!keys) return tl::unexpected(keys.error());
   if (!keys->empty()) made.api_key_ = keys->front();
-  auto channel = rpc::make_channel(address, tls);
-  if (!channel) return tl::unexpected(channel.error());
-  made.stub_ = v1::DeployService::NewStub(*channel);
+  for (const auto& address : *addresses) {
+    rpc::ClientTls tls;
+    tls.on = address.kind != Endpoint::Kind::unix_path && !config.security.tls.certificate.empty();
+    tls.ca = config.security.tls.client_ca;
+    tls.certificate = config.security.tls.certificate;
+    tls.key = config.security.tls.key;
+    auto channel = rpc::make_channel(address, tls);
+    if (!channel) return tl::unexpected(channel.error());
+    made.servers_.push_back({to_string(address), v1::DeployService::NewStub(*channel)});
+  }
   return made;
 }
 
@@ -81,8 +81,8 @@ void Client::prepare(grpc::ClientContext& context) const {
 
 Error Client::error_of(const grpc::Status& status) const {
   if (status.error_code() == grpc::UNAVAILABLE && status.error_message().find("connect") != std::string::npos)
-    return {ErrorKind::unavailable, "no controller answers at " + address_ + ": start `nlb-deploy serve`, or repeat with --foreground, or name it with --server"};
-  auto error = rpc::to_error(status, "the controller at " + address_);
+    return {ErrorKind::unavailable, "no controller answers at " + servers_[at_].address + ": start `nlb-deploy serve`, or repeat with --foreground, or name it with --server"};
+  auto error = rpc::to_error(status, "the controller at " + servers_[at_].address);
   if (status.error_code() == grpc::INVALID_ARGUMENT) error.kind = ErrorKind::usage;
   if (status.error_code() == grpc::NOT_FOUND) error.text = status.error_message();
   return error;
@@ -90,7 +90,7 @@ Error Client::error_of(const grpc::Status& status) const {
 
 std::unique_ptr<grpc::ClientReader<v1::DeployStatus>> Client::watch(grpc::ClientContext& context, const v1::WatchDeployRequest& request) const {
   prepare(context);
-  return stub_->Watch(&context, request);
+  return servers_[at_].stub->Watch(&context, request);
 }
 
 }  // namespace nlb::deploy

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -35,26 +36,36 @@ class Client {
   // One call with a deadline and the API key. An error has the exit code's kind: unavailable (no controller), refused, usage, ...
   template <class Reply, class Request>
   Result<Reply> call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Reply*), const Request& request) const;
+  // The stream of the server that answered last; ask_next() after an error turns to another.
   std::unique_ptr<grpc::ClientReader<v1::DeployStatus>> watch(grpc::ClientContext& context, const v1::WatchDeployRequest& request) const;
   Error error_of(const grpc::Status& status) const;
+  void ask_next() const { at_ = (at_ + 1) % servers_.size(); }
   const cli::ConfigFile& config() const { return config_; }
 
  private:
+  struct Server { std::string address; std::shared_ptr<Stub> stub; };
   void prepare(grpc::ClientContext& context) const;
   cli::ConfigFile config_;
-  std::string address_, api_key_;
-  std::shared_ptr<Stub> stub_;
+  std::string api_key_;
+  std::vector<Server> servers_;                // copies of one controller: of them one leads
+  mutable std::size_t at_ = 0;
 };
 
 template <class Reply, class Request>
 Result<Reply> Client::call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Reply*), const Request& request) const {
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
-  prepare(context);
-  Reply reply;
-  const auto status = ((*stub_).*method)(&context, request, &reply);
-  if (!status.ok()) return tl::unexpected(error_of(status));
-  return reply;
+  std::optional<Error> first;
+  for (std::size_t tried = 0; tried < servers_.size(); ++tried) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    prepare(context);
+    Reply reply;
+    const auto status = ((*servers_[at_].stub).*method)(&context, request, &reply);
+    if (status.ok()) return reply;
+    if (!first) first = error_of(status);
+    if (status.error_code() != grpc::UNAVAILABLE) return tl::unexpected(error_of(status));
+    ask_next();   // it is away, or follows another
+  }
+  return tl::unexpected(*first);
 }
 
 }  // namespace nlb::deploy

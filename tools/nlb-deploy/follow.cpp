@@ -97,6 +97,7 @@ Result<cli::ExitCode> follow(const Client& client, const Follow& wanted, const c
     }
     const bool worth_it = newest.has_value() && (status.ok() || status.error_code() == grpc::UNAVAILABLE) && Clock::now() - silent_since < reconnect_max;
     if (!worth_it) return tl::unexpected(client.error_of(status));
+    client.ask_next();
     std::this_thread::sleep_for(std::chrono::milliseconds(250));
   }
 }

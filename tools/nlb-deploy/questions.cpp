@@ -53,6 +53,9 @@ Result<cli::ExitCode> get(const Question& question, const cli::Common& common) {
       if (!timeout) return tl::unexpected(timeout.error());
       wanted.timeout = *timeout;
     }
+    v1::GetDeployRequest known;   // finds the copy that leads, and whether there is such a service
+    known.set_service(question.service);
+    if (const auto status = client->call<v1::DeployStatus>(&Stub::Get, known); !status) return tl::unexpected(status.error());
     return follow(*client, wanted, common);
   }
   v1::GetDeployRequest request;

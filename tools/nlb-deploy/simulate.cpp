@@ -173,12 +173,12 @@ Result<cli::ExitCode> simulate_verb(const Options& options, const cli::Common& c
 }
 
 void add_load_options(CLI::App& verb, Options& options) {
-  static const std::map<std::string, Incident> incidents = {{"none", Incident::none}, {"shared", Incident::shared}, {"drift", Incident::drift}};
+  static const std::map<std::string, Incident> incidents = {{"none", Incident::none}, {"shared", Incident::shared}, {"drift", Incident::drift}, {"both", Incident::both}};
   static const std::map<std::string, CountBy> counts = {{"clients", CountBy::clients}, {"raw", CountBy::raw}};
   verb.add_option("--rate", options.rate, "attempts a second, both versions together")->check(CLI::Range(0.001, 1e6))->capture_default_str();
   verb.add_option("--base", options.base, "stable's failure rate")->check(CLI::Range(0.0, 1.0))->capture_default_str();
   verb.add_option("--effect", options.effect, "what is wrong with the canary: none, x5 (times base) or +0.05 (added)")->capture_default_str();
-  cli::add_choice(verb, "--incident", options.incident, incidents, "shared: 3 minutes at 30 times base for both; drift: base swings by 3 in 10 minutes");
+  cli::add_choice(verb, "--incident", options.incident, incidents, "shared: 3 minutes at 30 times base for both; drift: base swings by 3 in 10 minutes; both: one on top of the other");
   verb.add_option("--burst", options.burst, "failures per broken client, one a second")->check(CLI::Range(1, 1000))->capture_default_str();
   cli::add_choice(verb, "--count", options.count_by, counts, "what the judge counts: failing clients, or raw failures (to see why not)");
   verb.add_option("--runs", options.runs, "how many rollouts")->check(CLI::Range(1, 10000000))->capture_default_str();

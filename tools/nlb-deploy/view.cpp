@@ -52,27 +52,42 @@ std::string arrow(const v1::DeployStatus& status) {
   return rollout.stable_version() + " → " + rollout.canary_version();
 }
 
-// Weight as a filled bar, the measured share as a mark in it.
-std::string share_bar(const v1::VersionStatus& version, std::size_t columns, bool measured) {
-  auto text = cli::bar(percent(version.weight_per_10000()) / 100, columns);
-  const auto used = cli::display_width(text);
-  text += std::string(columns > used ? columns - used : 0, ' ');
-  if (measured) text += "▕" + number(100 * version.measured_share(), 1) + " %";
+Tint version_tint(const v1::VersionStatus& version) {
+  return version.colour() == "green" ? Tint::green : version.colour() == "blue" ? Tint::blue : Tint::none;
+}
+
+// Two bars a version, one below the other: what it should get, and what it got.
+std::string share_bars(const v1::DeployStatus& status, std::size_t width, bool color) {
+  std::size_t name_width = 0;
+  std::vector<std::string> names;
+  for (const auto& version : status.versions()) {
+    names.push_back(cli::printable(version.version() + (version.colour().empty() ? "" : " " + version.colour())));
+    name_width = std::min<std::size_t>(24, std::max(name_width, cli::display_width(names.back())));
+  }
+  const std::size_t left = name_width + 20, columns = std::clamp<std::size_t>(width > left + 12 ? width - left - 2 : 10, 10, 60);
+  std::string text;
+  for (int i = 0; i < status.versions_size(); ++i) {
+    const auto& version = status.versions(i);
+    const auto line = [&](const std::string& name, const char* what, double share, Tint tint) {
+      const auto shown = cli::cut_to_width(name, name_width), figure = number(100 * share, share > 0 && share < 0.1 ? 2 : 1) + " %";
+      text += shown + std::string(name_width - cli::display_width(shown), ' ') + "  " + cli::tinted(what, Tint::dim, color) +
+              std::string(figure.size() < 8 ? 8 - figure.size() : 0, ' ') + figure + " " + cli::tinted(cli::bar(share, columns), tint, color) + "\n";
+    };
+    line(names[static_cast<std::size_t>(i)], "wanted  ", percent(version.weight_per_10000()) / 100, version_tint(version));
+    if (status.forwarders_size() > 0) line("", "measured", version.measured_share(), Tint::dim);
+  }
   return text;
 }
 
 std::string versions_table(const v1::DeployStatus& status, std::size_t width, bool color) {
-  cli::Table table({{"VERSION"}, {"COLOUR"}, {"WANTED", cli::Align::right}, {"WEIGHT"}, {"REPLICAS", cli::Align::right}, {"SESSIONS", cli::Align::right},
-                    {"NEW/S", cli::Align::right}, {"FAILED/S", cli::Align::right}, {"FIRST BYTE 50 %", cli::Align::right}, {"99 %", cli::Align::right}});
-  const bool measured = status.forwarders_size() > 0;
-  const std::size_t columns = width >= 120 ? 24 : 12;
+  cli::Table table({{"VERSION", cli::Align::left, true}, {"REPLICAS", cli::Align::right}, {"SESSIONS", cli::Align::right}, {"NEW/S", cli::Align::right},
+                    {"FAILED/S", cli::Align::right}, {"CLIENTS HURT/S", cli::Align::right}, {"FIRST BYTE", cli::Align::right}, {"99 %", cli::Align::right}});
   for (const auto& version : status.versions()) {
-    const bool failing = version.failures_per_second() > 0;
-    const auto tint = version.colour() == "green" ? Tint::green : version.colour() == "blue" ? Tint::blue : Tint::none;
-    table.add({version.version(), {version.colour(), tint}, rollout::format_percent(version.weight_per_10000()) + " %",
-               {share_bar(version, columns, measured), tint}, std::to_string(version.modules_routable()) + "/" + std::to_string(version.modules()),
+    const auto failing = [](double rate) { return rate > 0 ? Tint::red : Tint::none; };
+    table.add({{version.version(), version_tint(version)}, std::to_string(version.modules_routable()) + "/" + std::to_string(version.modules()),
                std::to_string(version.sessions_active()), number(version.attempts_per_second(), 1),
-               {number(version.failures_per_second(), 1), failing ? Tint::red : Tint::none}, first_byte(version.first_byte_p50_us()),
+               {number(version.failures_per_second(), 1), failing(version.failures_per_second())},
+               {number(version.failing_clients_per_second(), 1), failing(version.failing_clients_per_second())}, first_byte(version.first_byte_p50_us()),
                first_byte(version.first_byte_p99_us())});
   }
   return table.render(width > 2 ? width - 2 : width, color);
@@ -92,6 +107,13 @@ std::string steps_line(const v1::Rollout& rollout, bool color) {
   if (rollout.steps_per_10000_size() > 0 && rollout.steps_per_10000(rollout.steps_per_10000_size() - 1) < rollout::weight_max)
     text += "  " + (done ? cli::tinted("100 ✓", Tint::green, color) : cli::tinted("100", Tint::dim, color));
   return text + " %";
+}
+
+std::string sites_line(const v1::DeployStatus& status) {
+  std::string text;
+  for (const auto& site : status.split().sites())
+    text += (text.empty() ? "" : "  ") + cli::printable(site.site()) + " " + rollout::format_percent(site.parts_size() > 1 ? site.parts(1).weight_per_10000() : 0) + " %";
+  return text;
 }
 
 std::uint32_t next_weight(const v1::Rollout& rollout) {
@@ -142,6 +164,12 @@ std::string exposure_of(const v1::Rollout& rollout) {
   return text;
 }
 
+// Two halves of stable, judged like a canary all the time.
+std::string self_test(const v1::DeployStatus& status) {
+  const auto rate = status.aa_trials() == 0 ? std::string("the first trial runs") : number(100 * status.aa_alarm_rate(), 2) + " % false alarms in " + std::to_string(status.aa_trials()) + " trials";
+  return rate + ", tolerated ratio " + number(status.aa_tolerated_ratio(), 2);
+}
+
 std::string indented(const std::string& text) {
   std::string out;
   for (std::size_t from = 0; from < text.size();) {
@@ -166,12 +194,13 @@ std::string draw(const v1::DeployStatus& status, std::size_t width, bool color) 
   std::string text = cli::tinted(cli::printable(status.service()), Tint::bold, color) + "  " + cli::printable(arrow(status)) + "  " +
                      cli::tinted(words(phase), phase_tint(phase), color) + "  revision " + std::to_string(status.revision());
   if (status.has_rollout() && !status.ended()) text += ", since " + span(rollout.elapsed_ms());
-  text += "\n" + indented(versions_table(status, width, color));
+  text += "\n" + indented(share_bars(status, width, color)) + indented(versions_table(status, width, color));
   const auto row = [&](const char* name, const std::string& value, Tint tint = Tint::none) {
     if (!value.empty()) text += "  " + cli::tinted(name, Tint::dim, color) + cli::tinted(value, tint, color) + "\n";
   };
   if (status.has_rollout() && !rollout.canary_version().empty()) {
     row("steps      ", steps_line(rollout, color));
+    row("sites      ", sites_line(status));
     row("next       ", step_line(rollout, color));
     if (!status.ended()) row("waits for  ", cli::printable(rollout.waiting_for()), Tint::yellow);
     if (!status.ended()) row("exposure   ", exposure_of(rollout));
@@ -179,8 +208,7 @@ std::string draw(const v1::DeployStatus& status, std::size_t width, bool color) 
     row("because    ", cli::printable(rollout.reason()));
     text += indented(evidence_table(rollout, width, color));
   }
-  if (status.aa_trials() > 0)
-    row("self-test  ", number(100 * status.aa_alarm_rate(), 2) + " % false alarms in " + std::to_string(status.aa_trials()) + " trials");
+  if (status.aa_trials() > 0 || status.aa_running()) row("self-test  ", self_test(status));
   row("warning    ", cli::printable(status.warning()), Tint::red);
   row("legal now  ", joined(status.legal_verbs()));
   return text;
@@ -201,7 +229,7 @@ std::string one_line(const v1::DeployStatus& status) {
 cli::Json to_json(const v1::DeployStatus& status) {
   const auto& rollout = status.rollout();
   cli::Json json = {{"service", status.service()}, {"phase", status.split().phase()}, {"outcome", status.outcome()}, {"ended", status.ended()},
-                    {"revision", status.revision()}, {"epoch", status.epoch()}, {"warning", status.warning()}};
+                    {"revision", status.revision()}, {"epoch", status.epoch()}, {"split_revision", status.split().revision()}, {"warning", status.warning()}};
   auto& versions = json["versions"] = cli::Json::array();
   for (const auto& version : status.versions())
     versions.push_back({{"version", version.version()}, {"colour", version.colour()}, {"weight_percent", percent(version.weight_per_10000())},
@@ -209,11 +237,16 @@ cli::Json to_json(const v1::DeployStatus& status) {
                         {"sessions_active", version.sessions_active()}, {"attempts_per_second", version.attempts_per_second()},
                         {"failures_per_second", version.failures_per_second()}, {"failing_clients_per_second", version.failing_clients_per_second()},
                         {"first_byte_p50_us", version.first_byte_p50_us()}, {"first_byte_p99_us", version.first_byte_p99_us()}});
+  json["self_test"] = {{"trials", status.aa_trials()}, {"false_alarm_percent", 100 * status.aa_alarm_rate()}, {"tolerated_ratio", status.aa_tolerated_ratio()},
+                       {"running", status.aa_running()}};
   auto& legal = json["legal_verbs"] = cli::Json::array();
   for (const auto& verb : status.legal_verbs()) legal.push_back(verb);
   auto& forwarders = json["forwarders"] = cli::Json::array();
   for (const auto& applied : status.forwarders())
     forwarders.push_back({{"forwarder", applied.forwarder()}, {"split_revision", applied.split_revision()}, {"split_epoch", applied.split_epoch()}, {"refused", applied.refused()}});
+  auto& sites = json["sites"] = cli::Json::array();
+  for (const auto& site : status.split().sites())
+    sites.push_back({{"site", site.site()}, {"canary_weight_percent", site.parts_size() > 1 ? percent(site.parts(1).weight_per_10000()) : 0}});
   if (!status.has_rollout()) return json;
   cli::Json made = {{"id", rollout.rollout_id()}, {"strategy", rollout.strategy()}, {"stable", rollout.stable_version()}, {"canary", rollout.canary_version()},
                     {"weight_percent", percent(rollout.weight_per_10000())}, {"measured_percent", 100 * rollout.measured_share()}, {"step", rollout.step_index() + 1},
@@ -221,13 +254,16 @@ cli::Json to_json(const v1::DeployStatus& status) {
                     {"step_minimum_seconds", static_cast<double>(rollout.step_minimum_ms()) / 1000},
                     {"next_weight_percent", percent(next_weight(rollout))}, {"waiting_for", rollout.waiting_for()}, {"reason", rollout.reason()},
                     {"elapsed_seconds", static_cast<double>(rollout.elapsed_ms()) / 1000}};
+  auto& lagging = made["forwarders_lagging"] = cli::Json::array();
+  for (const auto& name : rollout.forwarders_lagging()) lagging.push_back(name);
   auto& steps = made["steps_percent"] = cli::Json::array();
   for (const auto step : rollout.steps_per_10000()) steps.push_back(percent(step));
   auto& evidence = made["evidence"] = cli::Json::array();
   for (const auto& each : rollout.evidence())
     evidence.push_back({{"signal", each.metric()}, {"evidence", each.e_value()}, {"alarm_at", each.alpha() > 0 ? std::round(1 / each.alpha()) : 0}, {"alarm", each.alarm()},
                         {"canary_attempts", each.canary_attempts()}, {"canary_bad", each.canary_bad()}, {"stable_attempts", each.stable_attempts()},
-                        {"stable_bad", each.stable_bad()}});
+                        {"stable_bad", each.stable_bad()}, {"canary_bad_raw", each.canary_bad_raw()}, {"stable_bad_raw", each.stable_bad_raw()},
+                        {"canary_replicas_bad", each.canary_replicas_bad()}});
   json["rollout"] = std::move(made);
   return json;
 }

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "libnlb/bus/codec_topic.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "tools/nlb-forward/copy_file.hpp"
 
@@ -82,7 +83,7 @@ Result<> BusLink::open(const config::Config& config, const config::Places& place
     lock_ = std::make_unique<bus::DirectoryLock>(std::move(*lock));
     auto epoch = bus::next_epoch(directory_, unix_us());
     if (!epoch) return tl::unexpected(epoch.error());
-    const auto name = host_name() + "-" + places.tool;
+    const auto name = config.bus.name.empty() ? host_name() + "-" + places.tool : config.bus.name;
     options.owner = bus::OwnerOptions{.id = mix64(*epoch ^ static_cast<std::uint64_t>(getpid())), .name = "forward/" + name, .epoch = *epoch};
     options.publish = config.bus.publish;
     make_ipc_folder(options.publish);
@@ -129,6 +130,7 @@ void BusLink::take(const bus::PeerChange& change) {
     std::string problem;
     changed |= facts_.apply(one, problem);
     dirty_ = true;
+    split_dirty_ |= bus::class_of(one.topic) == "splits";
     if (problem.empty()) continue;
     ++refused_;
     log::warning("a fact from the bus was refused: the last good one stays", {{"peer", change.peer}, {"reason", problem}});
@@ -147,12 +149,13 @@ void BusLink::apply_soon() {
 
 void BusLink::every_second() {
   if (!publisher_) return;
+  if (split_dirty_) save();   // what is acknowledged below is what a restart comes back with
   for (auto& message : publisher_->collect(engine_, facts_, now())) bus_->publish(std::move(message.topic), std::move(message.payload));
 }
 
 void BusLink::save() {
   if (!lock_ || !bus_) return;
-  dirty_ = false;
+  dirty_ = split_dirty_ = false;
   if (auto saved = save_copies(directory_ + "/bus.copy", bus_->copies(), now()); !saved) {
     dirty_ = true;
     log::warning("the copy of the bus can't be saved: a restart would begin without it", {{"reason", saved.error().text}});

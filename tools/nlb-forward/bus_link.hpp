@@ -42,7 +42,7 @@ class BusLink {
   std::unique_ptr<bus::Bus> bus_;
   std::unique_ptr<daemon::Timer> apply_timer_, second_timer_, save_timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  bool dirty_ = false;                              // the copy on disk is older than the one in memory
+  bool dirty_ = false, split_dirty_ = false;        // the copy on disk is older than the one in memory; its splits are
   std::uint64_t refused_ = 0;
 };
 

@@ -70,7 +70,12 @@ bool Facts::apply_module(const bus::Change& change, std::string& problem) {
 
 bool Facts::apply_split(const bus::Change& change, std::string& problem) {
   const std::string service(bus::topic_part(change.topic, 1));
-  if (change.kind == bus::Change::Kind::gone) return splits_.erase(service) > 0;
+  if (change.kind == bus::Change::Kind::gone) {
+    const auto known = splits_.find(service);
+    if (known == splits_.end() || change.epoch < known->second.epoch) return false;   // a deposed deployer's word
+    splits_.erase(known);
+    return true;
+  }
   v1::Split message;
   const bool read = message.ParseFromArray(change.payload->data(), static_cast<int>(change.payload->size()));
   auto split = read ? to_split(message, change.epoch, name_) : Result<KnownSplit>(fail(ErrorKind::bad_input, change.topic + ": not a split"));
@@ -78,7 +83,8 @@ bool Facts::apply_split(const bus::Change& change, std::string& problem) {
   if (split && (split->epoch < known.epoch || (split->epoch == known.epoch && split->split.generation < known.split.generation)))
     split = fail(ErrorKind::conflict, "split of '" + service + "' refused: it is older than the one in force");
   if (!split) {
-    problem = known.refused = split.error().text;
+    problem = split.error().text;
+    if (split.error().kind != ErrorKind::conflict) known.refused = problem;   // an older word is refused as it should be
     return false;
   }
   known = std::move(*split);
@@ -87,15 +93,10 @@ bool Facts::apply_split(const bus::Change& change, std::string& problem) {
 
 relay::Remote Facts::remote() const {
   relay::Remote remote;
-  for (const auto& [topic, module] : modules_) {
-    remote.modules.push_back(module);
-    const auto split = splits_.find(module.service);
-    if (split == splits_.end()) continue;
-    const auto& ejected = split->second.ejected;
-    if (std::find(ejected.begin(), ejected.end(), module.name) != ejected.end()) remote.modules.back().weight = 0;
-  }
+  for (const auto& [topic, module] : modules_) remote.modules.push_back(module);
   for (const auto& [service, known] : splits_) {
     if (known.split.versions.empty()) continue;   // only ever refused
+    for (const auto& module : known.ejected) remote.ejected.emplace_back(service, module);
     remote.splits.push_back(known.split);
     remote.version_ends.insert(remote.version_ends.end(), known.ends.version_ends.begin(), known.ends.version_ends.end());
   }

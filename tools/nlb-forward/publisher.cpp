@@ -6,16 +6,22 @@
 
 #include "libnlb/bus/codec_topic.hpp"
 #include "libnlb/bus/records.hpp"
+#include "libnlb/core/sticky.hpp"
+#include "libnlb/rollout/judge.hpp"
 
 namespace nlb::forward {
 namespace {
 
 constexpr std::size_t seconds_kept = 10;   // outcomes come later than their attempts: a connect timeout is known seconds after
 
-void put(v1::Histogram& out, const metrics::Histogram& in) {
-  for (std::size_t i = 0; i + 1 < metrics::histogram_buckets; ++i) out.add_bounds(metrics::bucket_end_us(i) - 1);
+void put_counts(v1::Histogram& out, const metrics::Histogram& in) {
   for (const auto count : in.counts) out.add_counts(count);
   out.set_sum(in.sum_us);
+}
+
+void put(v1::Histogram& out, const metrics::Histogram& in) {
+  for (std::size_t i = 0; i + 1 < metrics::histogram_buckets; ++i) out.add_bounds(metrics::bucket_end_us(i) - 1);
+  put_counts(out, in);
 }
 
 void add(v1::Counters& to, const v1::Counters& from) {
@@ -30,6 +36,7 @@ void add(v1::Counters& to, const v1::Counters& from) {
   to.set_bytes_to_module(to.bytes_to_module() + from.bytes_to_module());
   to.set_bytes_to_client(to.bytes_to_client() + from.bytes_to_client());
   to.set_failing_clients(to.failing_clients() + from.failing_clients());
+  to.set_connect_failing_clients(to.connect_failing_clients() + from.connect_failing_clients());
 }
 
 route::ServiceState* state_of(const relay::Forwarder& forwarder, const std::string& name) {
@@ -54,6 +61,11 @@ void Publisher::Sums::add(const Sums& other) {
   first_byte += other.first_byte;
   session += other.session;
   answer_bytes += other.answer_bytes;
+  halves = halves || other.halves;
+  half_attempts += other.half_attempts;
+  half_first_byte += other.half_first_byte;
+  half_session += other.half_session;
+  half_answer_bytes += other.half_answer_bytes;
 }
 
 void Publisher::count_modules(relay::Forwarder& forwarder) {
@@ -79,10 +91,18 @@ void Publisher::count_modules(relay::Forwarder& forwarder) {
       sums.first_byte += cell.first_byte_time.read();
       sums.session += cell.session_time.read();
       sums.answer_bytes += cell.answer_bytes.read();
+      const auto* half = module->half_cell(w);
+      if (half == nullptr) continue;
+      sums.halves = true;
+      sums.half_attempts += half->routed.read() + half->connect_failures.read();
+      sums.half_first_byte += half->first_byte_time.read();
+      sums.half_session += half->session_time.read();
+      sums.half_answer_bytes += half->answer_bytes.read();
     }
     sums.counters.set_attempts(sums.counters.sessions_opened() + sums.counters.connect_failures());
     sums.counters.set_sessions_active(module->active.load(std::memory_order_relaxed));
-    sums.counters.set_failing_clients(version.failing_of[module->number]);
+    sums.counters.set_failing_clients(version.clients_of[module->number].failing);
+    sums.counters.set_connect_failing_clients(version.clients_of[module->number].connect_failing);
     seen[{id.service, id.version}][module->number] = std::move(sums);
   }
   for (auto& [key, version] : versions_) {
@@ -91,7 +111,7 @@ void Publisher::count_modules(relay::Forwarder& forwarder) {
       if (now_present.contains(number)) continue;
       sums.counters.set_sessions_active(0);
       version.gone.add(sums);
-      version.failing_of.erase(number);
+      version.clients_of.erase(number);
     }
     version.present = std::move(now_present);
   }
@@ -111,24 +131,45 @@ void Publisher::count_failures(relay::Forwarder& forwarder, MonoTime now) {
     const auto second = uptime_second(forwarder, failure.attempted);
     auto& booked = second_of(version, std::max(second, uptime_second(forwarder, now) - std::min<std::uint64_t>(uptime_second(forwarder, now), seconds_kept)));
     ++booked.failures;
-    if (!failing_[id.service].first_failure(siphash(client_key_, failure.client.bytes()), static_cast<std::int64_t>(second))) continue;
+    const auto key = siphash(client_key_, failure.client.bytes());
+    auto& failing = failing_[id.service];
+    auto& of_module = version.clients_of[failure.module->number];
+    const bool in_half = in_first_half(failure.client, failure.attempted);
+    if (failure.connect) version.refused.push_back(key);
+    if (failure.connect && failing.connect.first_failure(key, static_cast<std::int64_t>(second))) {
+      ++version.clients.connect_failing;
+      ++of_module.connect_failing;
+      version.half_clients.connect_failing += in_half;
+    }
+    if (!failing.any.first_failure(key, static_cast<std::int64_t>(second))) continue;
     ++booked.failing_clients;
-    ++version.failing_clients;
-    ++version.failing_of[failure.module->number];
+    ++version.clients.failing;
+    ++of_module.failing;
+    version.half_clients.failing += in_half;
   }
 }
 
 // A second in which nothing but connect failures happened adds to the row; one success ends it.
 void Publisher::count_row(Version& version, const v1::Counters& totals, v1::Traffic& message) {
-  auto& row = version.row;
-  const bool success = totals.sessions_opened() > row.opened;
-  row.failed_row = success ? 0 : row.failed_row + totals.connect_failures() - std::min(row.failures, totals.connect_failures());
-  row.clients_row = success || row.failed_row == 0 ? 0 : row.clients_row + version.failing_clients - row.clients;
-  row.opened = totals.sessions_opened();
-  row.failures = totals.connect_failures();
-  row.clients = version.failing_clients;
-  message.set_connect_failures_in_row(static_cast<std::uint32_t>(row.failed_row));
-  message.set_connect_failing_clients_in_row(static_cast<std::uint32_t>(row.clients_row));
+  if (totals.sessions_opened() > version.opened_before) version.row.succeeded();
+  else
+    for (const auto client : version.refused) version.row.failed(client);
+  version.opened_before = totals.sessions_opened();
+  version.refused.clear();
+  message.set_connect_failures_in_row(version.row.failures());
+  message.set_connect_failing_clients_in_row(version.row.clients());
+}
+
+// Every second client's part once more, where a split runs: a judge compares it with the rest.
+void Publisher::put_half(const Version& version, const Sums& all, v1::Traffic& message) {
+  if (!all.halves) return;
+  auto& half = *message.mutable_aa_half();
+  half.set_attempts(all.half_attempts);
+  half.set_failing_clients(version.half_clients.failing);
+  half.set_connect_failing_clients(version.half_clients.connect_failing);
+  put_counts(*message.mutable_aa_first_byte_us(), all.half_first_byte);
+  put_counts(*message.mutable_aa_session_ms(), all.half_session);
+  put_counts(*message.mutable_aa_bytes_to_client(), all.half_answer_bytes);
 }
 
 v1::Traffic Publisher::traffic(const VersionKey& key, Version& version, relay::Forwarder& forwarder, MonoTime now) {
@@ -143,8 +184,13 @@ v1::Traffic Publisher::traffic(const VersionKey& key, Version& version, relay::F
     *out.mutable_counters() = at->second.counters;
     out.set_connect_ewma_us(static_cast<std::uint32_t>(module->latency_ns.load(std::memory_order_relaxed) / 1000));
     out.set_ejected(module->ejected(now));
+    if (!at->second.halves || version.present.size() > rollout::replicas_tracked_max) continue;   // nobody judges it, or not one by one
+    put_counts(*out.mutable_first_byte_us(), at->second.first_byte);
+    put_counts(*out.mutable_session_ms(), at->second.session);
+    put_counts(*out.mutable_bytes_to_client(), at->second.answer_bytes);
   }
-  all.counters.set_failing_clients(version.failing_clients);
+  all.counters.set_failing_clients(version.clients.failing);
+  all.counters.set_connect_failing_clients(version.clients.connect_failing);
   const auto second = uptime_second(forwarder, now);
   second_of(version, second).attempts += all.counters.attempts() - version.attempts_before;
   version.attempts_before = all.counters.attempts();
@@ -164,6 +210,7 @@ v1::Traffic Publisher::traffic(const VersionKey& key, Version& version, relay::F
   put(*message.mutable_first_byte_us(), all.first_byte);
   put(*message.mutable_session_ms(), all.session);
   put(*message.mutable_bytes_to_client(), all.answer_bytes);
+  put_half(version, all, message);
   for (const auto& s : version.seconds) {
     auto& cohort = *message.add_cohorts();
     cohort.set_second(s.second);

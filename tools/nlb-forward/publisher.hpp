@@ -31,16 +31,22 @@ class Publisher {
   struct Sums {                                             // of one module, or of modules that have gone
     v1::Counters counters;
     metrics::Histogram connect, first_byte, session, answer_bytes;
+    bool halves = false;                                    // the four below are counted
+    std::uint64_t half_attempts = 0;
+    metrics::Histogram half_first_byte, half_session, half_answer_bytes;
     void add(const Sums& other);
   };
+  struct Clients { std::uint64_t failing = 0, connect_failing = 0; };   // distinct in 60 s; by any failure, by a failed connect
   struct Second { std::uint64_t second = 0, attempts = 0, failures = 0, failing_clients = 0; };
   struct Version {
     Sums gone;                                              // of modules that the roster has freed
     std::map<std::uint32_t, Sums> present;                  // by module number, as last seen
-    std::map<std::uint32_t, std::uint64_t> failing_of;      // distinct failing clients by module number
+    std::map<std::uint32_t, Clients> clients_of;            // by module number
+    Clients clients, half_clients;
     std::deque<Second> seconds;
-    std::uint64_t attempts_before = 0, failing_clients = 0;
-    struct { std::uint64_t opened = 0, failures = 0, clients = 0, failed_row = 0, clients_row = 0; } row;   // connects that failed in a row
+    std::uint64_t attempts_before = 0, opened_before = 0;
+    std::vector<std::uint64_t> refused;                     // clients whose connects failed since the last call, a key each
+    rollout::ConnectRun row;
     Protocol protocol = Protocol::unknown;
     std::string colour;
   };
@@ -55,6 +61,7 @@ class Publisher {
   void count_failures(relay::Forwarder& forwarder, MonoTime now);
   v1::Traffic traffic(const VersionKey& key, Version& version, relay::Forwarder& forwarder, MonoTime now);
   v1::Applied applied(const std::string& service, const KnownSplit& known, relay::Forwarder& forwarder, MonoTime now);
+  static void put_half(const Version& version, const Sums& all, v1::Traffic& message);
   void count_row(Version& version, const v1::Counters& totals, v1::Traffic& message);
   std::uint64_t routed(const std::string& service, const std::string& version) const;
   Second& second_of(Version& version, std::uint64_t second);
@@ -63,7 +70,8 @@ class Publisher {
   std::uint64_t started_unix_us_, sample_ = 0;
   SipKey client_key_;
   std::map<VersionKey, Version> versions_;
-  std::map<std::string, rollout::FailingClients> failing_;  // by service, both colours together
+  struct Failing { rollout::FailingClients any, connect; };
+  std::map<std::string, Failing> failing_;                  // by service, both colours together
   std::map<std::string, InForce> in_force_;
 };
 

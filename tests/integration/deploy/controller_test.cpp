@@ -108,12 +108,50 @@ TEST_CASE("a forwarder that lags blocks steps up, but no rollback") {
   CHECK(world.run_until("rolled_back", 40) >= 0);
 }
 
+TEST_CASE("steps up wait a minute for a forwarder that fell silent, then go on without it") {
+  Ready world({"edge-1", "edge-2"});
+  REQUIRE(world.controller->start(world.canary("start", {1000, 5000}, 5000), world.now)->accepted());
+  REQUIRE(world.run_until("baking", 20) >= 0);
+  world.forwarders[1].silent = world.forwarders[1].deaf = true;
+  int waited = 0;
+  for (int i = 0; i < 150 && world.phase() != "promoted"; ++i) {
+    REQUIRE(world.second().has_value());
+    waited += world.controller->get("web", world.now)->rollout().waiting_for() == "forwarder edge-2 to apply the weights";
+  }
+  CHECK(world.phase() == "promoted");
+  CHECK((waited > 45 && waited < 65));
+}
+
+TEST_CASE("a canary without healthy replicas is rolled back at once, unless stable has none either") {
+  Ready world;
+  REQUIRE(world.controller->start(world.canary("start", {1000, 5000}, 50000), world.now)->accepted());
+  REQUIRE(world.run_until("baking", 20) >= 0);
+  const auto modules_are = [&](v1::Health stable, v1::Health canary) {
+    for (const auto& [version, health] : {std::pair("v1", stable), std::pair("v2", canary)}) {
+      v1::Module module;
+      module.set_name(std::string(version) + "-1");
+      module.set_service("web");
+      module.set_version(version);
+      module.set_protocol(v1::PROTOCOL_HTTP);
+      module.set_data_address("127.0.0.1:9000");
+      module.mutable_state()->set_health(health);
+      world.hear(bus::make_topic("modules", {"web", module.name()}), module.SerializeAsString());
+    }
+  };
+  modules_are(v1::HEALTH_UNHEALTHY, v1::HEALTH_UNHEALTHY);   // as a registry that has checked nobody, or an outage of both
+  for (int i = 0; i < 10; ++i) REQUIRE(world.second().has_value());
+  CHECK(world.phase() == "baking");
+  modules_are(v1::HEALTH_HEALTHY, v1::HEALTH_UNHEALTHY);
+  CHECK(world.run_until("rolled_back", 5) >= 0);
+  CHECK_THAT(world.controller->get("web", world.now)->rollout().reason(), Catch::Matchers::Contains("no canary replica is healthy"));
+}
+
 TEST_CASE("a second start is refused, says what is running, and what is legal now") {
   Ready world;
   REQUIRE(world.controller->start(world.canary("start", {1000, 10000}, 5000), world.now)->accepted());
   const auto reply = *world.controller->start(world.canary("second", {1000, 10000}, 5000), world.now);
   CHECK_FALSE(reply.accepted());
-  CHECK_THAT(reply.refused(), Catch::Matchers::Contains("from v1 to v2 is holding: legal now: pause, promote, abort, rollback"));
+  CHECK_THAT(reply.refused(), Catch::Matchers::Contains("from v1 to v2 is holding: legal now: pause, promote --full, abort, rollback"));
   const auto again = *world.controller->start(world.canary("second", {1000, 10000}, 5000), world.now);
   CHECK(again.repeated_request());
   CHECK(again.refused() == reply.refused());

@@ -1,4 +1,4 @@
-// kill -9 at every write of the journal, before and after it is durable, and two controllers on one store.
+// kill -9 at every write of the journal, before and after it is durable, and at every message; two controllers on one store.
 #include "libnlb/store/election.hpp"
 #include "tests/integration/deploy/world.hpp"
 
@@ -10,8 +10,10 @@ namespace {
 
 constexpr int bake_seconds = 5;
 
-// Runs one rollout that dies at the n-th write; false: it ended before there was an n-th one.
-bool run_with_crash(std::size_t at, bool after, bool bad) {
+enum class Moment { write, message };
+
+// Runs one rollout that dies at the n-th write or message; false: it ended before there was an n-th one.
+bool run_with_crash(Moment moment, std::size_t at, bool after, bool bad) {
   World world;
   world.forwarders.emplace_back("edge-1");
   world.forwarders.emplace_back("edge-2");
@@ -19,8 +21,9 @@ bool run_with_crash(std::size_t at, bool after, bool bad) {
   REQUIRE(world.init().accepted());
   REQUIRE(world.second().has_value());
   if (bad) world.versions["v2"].failing = 0.2;
-  world.store.crash_at = at;
-  world.store.after = after;
+  if (moment == Moment::write) world.store.crash_at = at;
+  else world.crash_at_message = at;
+  world.store.after = world.after_message = after;
   bool crashed = false;
   const auto survive = [&](auto&& work) {   // what a client or a service manager does: once more
     try {
@@ -28,6 +31,7 @@ bool run_with_crash(std::size_t at, bool after, bool bad) {
     } catch (const Crash&) {
       crashed = true;
       world.store.crash_at.reset();
+      world.crash_at_message.reset();
       world.open();
       work();
     }
@@ -48,7 +52,7 @@ bool run_with_crash(std::size_t at, bool after, bool bad) {
     if (was_back) REQUIRE(weight == 0);
     was_back |= world.phase() == "rolled_back";
   }
-  INFO("crash at write " << at << (after ? " after" : " before") << " it was durable");
+  INFO("crash at " << (moment == Moment::write ? "write " : "message ") << at << (after ? ", after it was durable or sent" : ", before it was durable or sent"));
   REQUIRE(world.phase() == wanted);
   for (const auto& forwarder : world.forwarders) {
     REQUIRE(forwarder.weight_of("v2") == (bad ? 0u : 10000u));
@@ -64,8 +68,16 @@ TEST_CASE("killed at every write of the journal, a rollout continues to its righ
   const bool bad = GENERATE(false, true);
   const bool after = GENERATE(false, true);
   std::size_t at = 1;
-  while (run_with_crash(at, after, bad)) ++at;
+  while (run_with_crash(Moment::write, at, after, bad)) ++at;
   CHECK(at > 4);   // there were that many places to die at
+}
+
+TEST_CASE("killed at every message, a rollout continues to its right end") {
+  const bool bad = GENERATE(false, true);
+  const bool after = GENERATE(false, true);
+  std::size_t at = 1;
+  while (run_with_crash(Moment::message, at, after, bad)) ++at;
+  CHECK(at > 10);
 }
 
 TEST_CASE("a controller that comes back bakes once more before it promotes") {

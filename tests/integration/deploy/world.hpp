@@ -187,6 +187,12 @@ class World {
             [this](const std::string&, const std::string& text) { announced.push_back(text); }};
   }
   void publish(const std::string& topic, const std::string& payload, std::uint64_t as) {
+    const bool last = crash_at_message && ++messages == *crash_at_message;
+    if (last && !after_message) throw Crash{};
+    deliver(topic, payload, as);
+    if (last) throw Crash{};
+  }
+  void deliver(const std::string& topic, const std::string& payload, std::uint64_t as) {
     published[topic] = payload;
     if (topic != "splits/web") return;
     v1::Split split;
@@ -249,6 +255,9 @@ class World {
   std::map<std::string, Behaviour> versions{{"v1", {}}, {"v2", {}}};
   std::map<std::string, std::string> published, bus;
   std::vector<std::string> announced;
+  std::size_t messages = 0;                       // since crash_at_message was set
+  std::optional<std::size_t> crash_at_message;    // the process dies at this one: before it is sent, or right after
+  bool after_message = false;
 };
 
 }  // namespace nlb::deploy::test

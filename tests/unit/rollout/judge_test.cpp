@@ -83,6 +83,22 @@ TEST_CASE("two bad replicas are the version") {
   CHECK(verdict.finding == Finding::worse);
 }
 
+TEST_CASE("the earliest stage of a session with suspicious evidence is named as the cause") {
+  JudgeOptions options;
+  options.signals = default_signals();
+  Judge judge(options);
+  constexpr std::size_t first_byte = 3, too_long = 5;
+  Verdict verdict;
+  for (int t = 0; t < 60 && verdict.finding != Finding::worse; ++t) {   // the longer sessions have the stronger evidence
+    judge.book({t, 0.1, {{first_byte, {100, 900, 2, 3}, {}}, {too_long, {100, 900, 4, 3}, {}}}});
+    verdict = judge.verdict();
+  }
+  REQUIRE(verdict.finding == Finding::worse);
+  CHECK(verdict.signal == too_long);
+  CHECK(verdict.text.find("first_byte_p99: canary") == 0);
+  CHECK(verdict.text.find("it shows in session_too_long: canary") != std::string::npos);
+}
+
 TEST_CASE("no healthy canary replica is a hard stop") {
   Judge judge;
   Health health;

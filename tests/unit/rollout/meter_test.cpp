@@ -51,7 +51,7 @@ TEST_CASE("a forwarder that began again counts from zero") {
 TEST_CASE("a second's sample has both colours and the canary's replicas") {
   SiteMeter meter;
   auto canary = sample(1, 20, 2);
-  canary.replicas["v2-1"] = {12, 2, 2, 0, 0};
+  canary.replicas["v2-1"].totals = {12, 2, 2, 0, 0};
   meter.add("v1", sample(1, 180, 1));
   meter.add("v2", canary);
   meter.add("v2", sample(1, 5, 0));   // from another forwarder
@@ -85,12 +85,67 @@ TEST_CASE("sessions that resemble each other count for fewer") {
 TEST_CASE("halves of stable are handed on where forwarders report them") {
   SiteMeter meter;
   auto stable = sample(1, 100, 6);
-  stable.half = {48, 2, 2, 0, 0};
-  stable.has_half = true;
+  stable.half.emplace();
+  stable.half->totals = {48, 2, 2, 1, 1};
+  stable.totals.connect_failing_clients = 3;
   meter.add("v1", stable);
+  meter.add("v1", sample(1, 1000, 7));   // another forwarder, which doesn't count halves: it is no half either
   meter.sample(1, 1, 0, "v1", "", default_signals());
-  CHECK(meter.halves() == Counts{48, 52, 2, 4});
-  CHECK(meter.halves() == Counts{});
+  const auto halves = meter.halves();
+  REQUIRE(find(halves, "failures") != nullptr);
+  CHECK(find(halves, "failures")->counts == Counts{48, 52, 2, 4});
+  CHECK(find(halves, "connect")->counts == Counts{48, 52, 1, 2});
+  CHECK(meter.halves().signals.empty());
+}
+
+TEST_CASE("each replica of the canary is held against stable's thresholds, too") {
+  SiteMeter meter;
+  std::uint64_t slow = 0, sound = 0;
+  for (int second = 0; second < 300; ++second) {
+    TrafficSample stable, canary;
+    stable.first_byte = {90, 6, 4};
+    canary.first_byte = {50, 0, 50};
+    canary.replicas["v2-1"].first_byte = {0, 0, 50};
+    canary.replicas["v2-2"].first_byte = {50, 0, 0};
+    meter.add("v1", stable);
+    meter.add("v2", canary);
+    const auto made = meter.sample(second, second, 0.5, "v1", "v2", default_signals());
+    if (const auto* tail = find(made, "first_byte_p95")) {
+      REQUIRE(tail->replicas.size() == 2);
+      slow += tail->replicas[0].bad;
+      sound += tail->replicas[1].bad;
+      CHECK(tail->replicas[1].attempts > 0);
+    }
+  }
+  CHECK(slow > 1000);
+  CHECK(sound == 0);
+}
+
+TEST_CASE("both halves are held against the thresholds of the whole") {
+  SiteMeter meter;
+  std::uint64_t canary = 0, stable = 0;
+  for (int second = 0; second < 300; ++second) {
+    TrafficSample all;
+    all.first_byte = {90, 6, 4};
+    all.half = Sessions{{}, {45, 3, second < 60 ? 2u : 4u}, {}, {}};   // the slow ones are all in one half
+    meter.add("v1", all);
+    meter.sample(second, second, 0, "v1", "", default_signals());
+    const auto halves = meter.halves();
+    const auto* tail = find(halves, "first_byte_p95");
+    canary += tail == nullptr ? 0 : tail->counts.canary_bad;
+    stable += tail == nullptr ? 0 : tail->counts.stable_bad;
+  }
+  CHECK(canary > 100);
+  CHECK(stable == 0);
+}
+
+TEST_CASE("parts of a service add up signal by signal") {
+  Sample sum{1, 0.5, {{0, {1, 2, 3, 4}, {}, 5, 6}}};
+  sum += Sample{2, 0.5, {{0, {1, 1, 1, 1}, {}, 1, 1}, {3, {7, 7, 0, 0}, {}}}};
+  REQUIRE(sum.signals.size() == 2);
+  CHECK(sum.signals[0].counts == Counts{2, 3, 4, 5});
+  CHECK(sum.signals[0].stable_raw == 7);
+  CHECK(sum.signals[1].counts.canary_attempts == 7);
 }
 
 TEST_CASE("a forwarder belongs to the site that its name begins with") {

@@ -12,12 +12,12 @@ namespace {
 // What people may do where, written down a second time: a slip in the table must not agree with itself.
 const std::map<Phase, std::string> expected_verbs = {
     {Phase::idle, "start, switch, undo"},
-    {Phase::holding, "pause, promote, abort, rollback"},
-    {Phase::shifting, "pause, promote, abort, rollback"},
-    {Phase::baking, "pause, promote, set-weight, abort, rollback"},
-    {Phase::waiting_for_traffic, "pause, promote, set-weight, abort, rollback"},
-    {Phase::undecided, "resume, pause, promote, set-weight, abort, rollback"},
-    {Phase::paused, "resume, promote, set-weight, abort, rollback"},
+    {Phase::holding, "pause, promote --full, abort, rollback"},
+    {Phase::shifting, "pause, promote --full, abort, rollback"},
+    {Phase::baking, "pause, promote, promote --full, set-weight, abort, rollback"},
+    {Phase::waiting_for_traffic, "pause, promote, promote --full, set-weight, abort, rollback"},
+    {Phase::undecided, "resume, pause, promote, promote --full, set-weight, abort, rollback"},
+    {Phase::paused, "resume, promote, promote --full, set-weight, abort, rollback"},
     {Phase::frozen, "abort, rollback"},
     {Phase::promoting, "abort, rollback"},
     {Phase::promoted, "rollback, start, switch, undo"},

@@ -203,7 +203,7 @@ TEST_CASE("a switch is instant, and so is the way back; undo goes to any revisio
 TEST_CASE("a second start, a wrong verb and a stale revision are refused with what is legal") {
   auto world = started();
   CHECK(world.command(verb(Input::start, plan_to("v3"))).error().text ==
-        "start is refused: the rollout of web is holding: legal now: pause, promote, abort, rollback");
+        "start is refused: the rollout of web is holding: legal now: pause, promote --full, abort, rollback");
   auto stale = verb(Input::pause);
   stale.expected_revision = 7;
   CHECK(world.command(stale).error().kind == ErrorKind::conflict);
@@ -235,6 +235,34 @@ TEST_CASE("the first step begins with a few seconds at half its weight") {
   REQUIRE(world.run_until(Phase::rolled_back));
   REQUIRE(world.command(verb(Input::retry)));
   CHECK(format_steps(world.rollout.plan().steps) == "5:3s,10:57s,50:1m");
+}
+
+TEST_CASE("promote goes on to the next step without its bake time; --full to the end") {
+  auto world = started(plan_to("v2", "10:10m,20:10m,50:10m"));
+  world.run(5);
+  REQUIRE(world.rollout.phase() == Phase::baking);
+  REQUIRE(world.command(verb(Input::promote)));
+  world.run(5);
+  CHECK(world.rollout.weight() == 2000);
+  CHECK(world.rollout.phase() == Phase::baking);      // this step has all of its own time
+  CHECK(world.rollout.bake_left(world.time()) > 9min);
+  auto by_hand = verb(Input::set_weight);
+  by_hand.weight = 3000;
+  REQUIRE(world.command(by_hand));
+  REQUIRE(world.command(verb(Input::promote)));       // up from where it is, not from the step it was at
+  world.run(5);
+  CHECK(world.rollout.weight() == 5000);
+  REQUIRE(world.command(verb(Input::promote)));       // no step is left
+  CHECK(world.run_until(Phase::promoted, 5));
+  CHECK(world.rollout.history().back().outcome == "promoted");
+}
+
+TEST_CASE("promote --full goes to the end from every phase in which weights move") {
+  auto world = started(plan_to("v2", "10:10m,20:10m,50:10m"));
+  world.run(5);
+  REQUIRE(world.command(verb(Input::promote_full)));
+  CHECK(world.run_until(Phase::promoted, 5));
+  CHECK_FALSE(world.command(verb(Input::promote)));
 }
 
 TEST_CASE("a controller that comes back keeps the weights and promotes only after one more bake time") {
