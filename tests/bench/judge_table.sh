@@ -36,6 +36,9 @@ good "0.1 %, 20/s" --base 0.001 --rate 20
 good "  shared incident" --base 0.001 --rate 20 --incident shared
 good "2 %, shared incident (60 % fail)" --base 0.02 --incident shared
 for burst in 3 10 30; do good "0.1 %, bursts of $burst" --base 0.001 --burst $burst; done
+good "  and an incident while it drifts" --base 0.001 --burst 10 --incident both
+good "0.1 %, 20/s, all of these" --base 0.001 --rate 20 --burst 10 --incident both
+good "20 %, an incident while it drifts" --base 0.2 --incident both
 echo
 echo "a bad release: caught, median time, canary failures (gates)"
 bad "x2 of 0.1 %, 500/s" - 90 --effect x2

@@ -12,7 +12,7 @@ site() {   # site NAME MODULES_OF_V3: the same versions, but v3 is another progr
   for r in 1 2; do port=PORT_$2_$r; module "v3-$r" http "${!port}" "service: web, version: v3"; done
 }
 for edge in eu:good us:bad; do
-  printf 'modules:\n%s\nroutes: [{protocol: http, service: web}]\nservices: {web: {eject: {failures: 1000000}}}\n' "$(site $edge "${edge#*:}")" | start_edge "${edge%:*}"
+  start_edge "${edge%:*}" <<<$'modules:\n'"$(site "$edge" "${edge#*:}")"$'\nroutes: [{protocol: http, service: web}]\nservices: {web: {eject: {failures: 1000000}}}'
 done
 deploy init web --stable v1 >/dev/null
 eventually 20 applied_by 2

@@ -8,7 +8,7 @@ for version in v1 v2; do
   modules+=$(module "$version" http "$HTTP_PORT" "service: web, version: $version")$'\n'
 done
 start_controller
-printf '%s\nmodules:\n%sroutes: [{protocol: http, service: web}]\n' "$(listener)" "$modules" | start_forward
+start_forward <<<"$(listener)"$'\nmodules:\n'"${modules}routes: [{protocol: http, service: web}]"
 deploy init web --stable v1 >/dev/null
 eventually 15 split_is_applied
 session_ends() {   # session_ends OPTIONS...: eight sessions at 50 %, a rollback; LOG has what became of those on v2

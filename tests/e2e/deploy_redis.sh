@@ -3,7 +3,7 @@
 # rolled back by itself, with the hurt clients counted; a good one is promoted while the crowd goes on and no request fails.
 . "$(dirname "$0")/../support/lib.sh"
 . "$SUPPORT/deploy.sh"
-modules="" replica version
+modules=""
 for version in v1 broken v2; do
   for replica in 1 2; do
     start_redis "$version-$replica"

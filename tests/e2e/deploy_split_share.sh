@@ -12,7 +12,7 @@ for version in v1 v2; do
   start_nginx $version
   modules+=$(module "$version" http "$HTTP_PORT" "service: web, version: $version")$'\n'
 done
-for edge in a b; do printf 'modules:\n%sroutes: [{protocol: http, service: web}]\n' "$modules" | start_edge $edge; done
+for edge in a b; do start_edge $edge <<<$'modules:\n'"${modules}routes: [{protocol: http, service: web}]"; done
 deploy init web --stable v1 >/dev/null
 eventually 20 applied_by 2
 canary start web --to v2 --steps 1,50 --every 1h --pause >/dev/null

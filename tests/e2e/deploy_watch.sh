@@ -14,7 +14,7 @@ screen() {   # screen COLUMNS: what a terminal of that width got in some seconds
 }
 for columns in 80 120; do
   screen $columns >"$TEMP/drawn"
-  for word in "v1 → v2" baking wanted measured VERSION REPLICAS 2/2 "20 %" "█" steps "then 50 %" exposure failures "self-test"; do
+  for word in "v1 → v2" baking wanted measured VERSION REPLICAS 2/2 "20.0 %" "█" steps "then 50 %" exposure failures "self-test"; do
     assert_contains "$(cat "$TEMP/drawn")" "$word" "the view at $columns columns"
   done
   wide=$(awk -v w=$columns 'length($0) > w' "$TEMP/drawn")

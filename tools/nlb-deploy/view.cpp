@@ -81,7 +81,7 @@ std::string share_bars(const v1::DeployStatus& status, std::size_t width, bool c
 
 std::string versions_table(const v1::DeployStatus& status, std::size_t width, bool color) {
   cli::Table table({{"VERSION", cli::Align::left, true}, {"REPLICAS", cli::Align::right}, {"SESSIONS", cli::Align::right}, {"NEW/S", cli::Align::right},
-                    {"FAILED/S", cli::Align::right}, {"CLIENTS HURT/S", cli::Align::right}, {"FIRST BYTE", cli::Align::right}, {"99 %", cli::Align::right}});
+                    {"FAILED/S", cli::Align::right}, {"CLIENTS/S", cli::Align::right}, {"FIRST BYTE", cli::Align::right}, {"99 %", cli::Align::right}});
   for (const auto& version : status.versions()) {
     const auto failing = [](double rate) { return rate > 0 ? Tint::red : Tint::none; };
     table.add({{version.version(), version_tint(version)}, std::to_string(version.modules_routable()) + "/" + std::to_string(version.modules()),
