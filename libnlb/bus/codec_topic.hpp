@@ -16,9 +16,10 @@ struct TopicClass {
   std::string_view owner;
   bool fenced;
 };
-inline constexpr std::array<TopicClass, 14> topic_classes = {{
+inline constexpr std::array<TopicClass, 15> topic_classes = {{
     {"modules", "Module", "registry", true},
     {"health", "HealthDetail", "registry", true},
+    {"loads", "ModuleLoad", "registry", true},
     {"directory", "Directory", "registry", true},
     {"splits", "Split", "deploy", true},
     {"rollouts", "Rollout", "deploy", true},

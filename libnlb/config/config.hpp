@@ -156,6 +156,9 @@ struct ScaleTarget {                   // exactly one kind; the rest of the keys
   std::vector<std::string> command;    // process, exec: argv; {port} {service} {version} {index} are replaced
   std::string image, socket, network;  // docker
   std::string url, name_space, name, token_file, ca_file;   // kubernetes
+  bool take_over = false;              // kubernetes
+  bool ready_by_port = false;          // process
+  std::uint64_t log_bytes_max = 10 << 20;   // process
   std::map<std::string, std::string> environment;
 };
 struct ScaleDirection { Duration cooldown = 3min; std::uint32_t step_max = 0; };   // 0: no limit

@@ -19,9 +19,10 @@ struct Override {
   Source source;
 };
 
-constexpr std::array<std::string_view, 14> tool_variables = {
+constexpr std::array<std::string_view, 21> tool_variables = {
     "NLB_CONFIG", "NLB_BIN", "NLB_SHARED", "NLB_SOURCE", "NLB_API_KEY", "NLB_API_KEY_FILE", "NLB_RUNTIME_DIR", "NLB_STATE_DIR",
-    "NLB_MANAGER_API_KEY", "NLB_LICENSE_KEY", "NLB_READY_FD", "NLB_VERSION", "NLB_PRESET", "NLB_ENDPOINT"};
+    "NLB_MANAGER_API_KEY", "NLB_LICENSE_KEY", "NLB_READY_FD", "NLB_VERSION", "NLB_PRESET", "NLB_ENDPOINT",
+    "NLB_PORT", "NLB_SERVICE", "NLB_INDEX", "NLB_INSTANCE", "NLB_ACTION", "NLB_COUNT", "NLB_GRACE_SECONDS"};   // nlb-scale's targets set these
 constexpr std::array<std::string_view, 5> tool_prefixes = {"NLB_TEST_", "NLB_BENCH_", "NLB_E2E_", "NLB_QUICKSTART_", "NLB_FUZZ_"};
 
 std::string lower(std::string_view text) {

@@ -27,6 +27,8 @@ void read_deploy(Reader in, Deploy& out) {
 void read_process(Reader in, ScaleTarget& out) {
   in.read("command", out.command);
   in.read("environment", out.environment);
+  in.read("ready_by_port", out.ready_by_port);
+  in.read("log_bytes_max", out.log_bytes_max);
   if (out.command.empty()) in.problem("command", "missing: there is nothing to start: add 'command: [program, argument, ...]'");
 }
 
@@ -45,6 +47,7 @@ void read_kubernetes(Reader in, ScaleTarget& out) {
   in.read("name", out.name);
   in.read("token_file", out.token_file);
   in.read("ca_file", out.ca_file);
+  in.read("take_over", out.take_over);
 }
 
 struct TargetKind { std::string_view name; void (*read)(Reader, ScaleTarget&); };

@@ -27,6 +27,8 @@ Made process(const Wish& wish) {
   options.environment = wish.target.environment;
   options.state_folder = wish.places.state_folder;
   options.log_folder = wish.places.log_folder;
+  options.ready_by_port = wish.target.ready_by_port;
+  options.log_bytes_max = wish.target.log_bytes_max;
   options.seed = wish.seed;
   return ProcessDriver::start(std::move(options));
 }
@@ -105,6 +107,7 @@ Made kubernetes(const Wish& wish) {
   options.version = wish.version;
   options.token_file = or_else(wish.target.token_file, url->tls ? account + "token" : "");
   options.ca_file = or_else(wish.target.ca_file, account + "ca.crt");
+  options.take_over = wish.target.take_over;
   return KubernetesDriver::open(std::move(options));
 }
 

@@ -209,6 +209,19 @@ Outcome<ModuleState> Membership::set_drain(std::string_view id, bool drain, std:
   return member.module->state;
 }
 
+void Membership::drain_listed(std::string_view service, const Listed& listed) {
+  constexpr std::string_view mark = "nlb-scale: ";   // begins the reason of each of its drains, and is kept with it
+  for (auto& [id, member] : members_) {
+    if (member.module->service != service) continue;
+    const auto wanted = listed.find(member.module->name);
+    const bool ours = member.operator_drain && member.drain_reason.starts_with(mark);
+    if (wanted != listed.end() && !member.operator_drain) member.drain_reason = shortened(std::string(mark) + wanted->second);
+    else if (wanted != listed.end() || !ours) continue;
+    member.operator_drain = wanted != listed.end();
+    publish_if_changed(member, member.operator_drain ? "draining" : "called back by nlb-scale");
+  }
+}
+
 void Membership::sessions_ended(std::string_view id) {
   const auto found = members_.find(id);
   if (found != members_.end() && found->second.remove_at) erase(found->second, "drained");

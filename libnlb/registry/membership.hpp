@@ -37,6 +37,7 @@ inline constexpr std::uint32_t mass_percent = 15;
 inline constexpr std::uint32_t mass_least = 2;
 
 using ModulePtr = std::shared_ptr<const Module>;
+using Listed = std::map<std::string, std::string>;                  // module name to the reason it is drained for
 
 struct Notice {
   enum class Kind : std::uint8_t { added, changed, removed };
@@ -109,6 +110,9 @@ class Membership {
   // lease_id 0 is the operator. `drain`: how long the sessions may go on; absent: gone at once.
   Outcome<ModuleState> remove(std::string_view id, std::uint64_t lease_id, std::optional<Duration> drain, std::string reason, MonoTime now);
   Outcome<ModuleState> set_drain(std::string_view id, bool drain, std::string reason);   // an operator's; survives a new registration
+  // The scaler's word on one service: who is listed is drained, who was listed before and isn't any more is called back. An operator's
+  // drain stays, and so does a module's own leaving. O(members)
+  void drain_listed(std::string_view service, const Listed& listed);
   void sessions_ended(std::string_view id);   // forwarders report none left: a module that is leaving needn't wait for its deadline
 
   // Moves time on. Call it at least twice per pause_max; calls with an older `now` change nothing.

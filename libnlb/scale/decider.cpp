@@ -26,6 +26,15 @@ Decision decide_by_hpa(Hpa& hpa, const Policy& p, Now now, const Inputs& inputs,
   return d;
 }
 
+// What corrects a count outside the limits is not held back.
+void limit_steps(Decision& d, const Policy& p) {
+  const auto up = p.steps.up_max, down = p.steps.down_max;
+  if (up > 0 && d.wanted > d.current + up) d.say(Rule::step_limit, d.current + up, up);
+  else if (down > 0 && d.wanted + down < d.current) d.say(Rule::step_limit, d.current - down, down);
+  else return;
+  apply_limits(d, p.limits);
+}
+
 }  // namespace
 
 Decider::Decider(Policy policy)
@@ -33,9 +42,12 @@ Decider::Decider(Policy policy)
 
 Decision Decider::decide(Now now, const Inputs& inputs) {
   const auto readings = freshness_.read(now, inputs, policy_.target);
-  if (auto* hpa = std::get_if<Hpa>(&strategy_)) return decide_by_hpa(*hpa, policy_, now, inputs, readings);
   if (auto* threshold = std::get_if<Threshold>(&strategy_)) return threshold->decide(now, inputs, readings, policy_.target);
-  return std::get<Predictive>(strategy_).decide(now, inputs, readings, policy_.target, startup_.estimate());
+  auto* hpa = std::get_if<Hpa>(&strategy_);
+  auto d = hpa != nullptr ? decide_by_hpa(*hpa, policy_, now, inputs, readings)
+                          : std::get<Predictive>(strategy_).decide(now, inputs, readings, policy_.target, startup_.estimate());
+  limit_steps(d, policy_);
+  return d;
 }
 
 void Decider::applied(MonoTime at, std::uint32_t from, std::uint32_t to) {

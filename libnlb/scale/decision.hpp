@@ -22,6 +22,7 @@ struct Metric {
   double total = 0;
   MonoTime at;
   std::uint64_t sequence = 0;
+  Duration period{};                 // between two of them; 0: the policy's interval
 };
 
 struct Inputs {

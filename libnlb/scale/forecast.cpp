@@ -16,13 +16,13 @@ constexpr double enough_weight = 100;
 constexpr double better_by = 0.97;
 constexpr Duration judge_every = 10min, trend_max = 120s;
 constexpr std::size_t pending_max = 4096;
-constexpr std::array<Duration, 3> kept_for = {5min, 15min, 15min};
+constexpr std::array<int, 3> kept_for = {1, 3, 3};   // cool-downs
 
 }  // namespace
 
-Forecast::Forecast(Duration interval) : gap_max_(std::max<Duration>(1min, 3 * interval)), recent_(180s), peaks_(1h + 1min) {
+Forecast::Forecast(Duration interval, Duration cooldown) : gap_max_(std::max<Duration>(1min, 3 * interval)), recent_(180s), peaks_(1h + 1min) {
   for (std::size_t i = 0; i < plan_count; ++i) {
-    plans_[i].kept = MaxWindow<double>(kept_for[i]);
+    plans_[i].kept = MaxWindow<double>(kept_for[i] * cooldown);
     plans_[i].margin = first_margin;
   }
 }

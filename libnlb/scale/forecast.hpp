@@ -1,8 +1,8 @@
 // The load to be ready for: the peak until a replica that is ordered now can serve. Three plans run side by side and are judged by
 // what they would have cost:
-//   trend      the load of now and its rise, kept for 5 minutes
-//   both       the larger of that and what this time of day usually brings, kept for 15 minutes
-//   usual      the larger of the load of now and what this time of day usually brings, kept for 15 minutes
+//   trend      the load of now and its rise, kept for a cool-down (5 minutes)
+//   both       the larger of that and what this time of day usually brings, kept for three of them
+//   usual      the larger of the load of now and what this time of day usually brings, kept for three of them
 // Every plan meets reality once the lead time has passed: a Tail per plan keeps by how much the peak exceeded it over the last day or
 // so, and finds the margin that would have been cheapest. Every ten minutes the plan that is cheapest with its own best margin
 // is chosen, if it beats the running one by 3 percent. So a load without a rhythm is never judged by one, and the margin is as wide as
@@ -32,14 +32,14 @@ struct Outlook {              // in the unit of the metric
 
 class Forecast {   // one per metric; one owner, not thread safe
  public:
-  explicit Forecast(Duration interval);   // between ticks, as planned
+  explicit Forecast(Duration interval, Duration cooldown = 5min);   // between ticks, as planned; before going in
   // Takes the load of the last tick (a mean over it); `lead` is the time from an order to its first served request. Ticks may be
   // irregular; after a gap of three intervals (at least a minute) the windows start anew, and
   // what was learned stays.
   Outlook tick(Now now, double load, Duration lead);
   const Outlook& outlook() const { return outlook_; }
   std::optional<double> usual_peak(WallTime now, Duration ahead) const { return seasonal_.peak(now, ahead); }
-  bool sound() const { return chosen_ < plan_count; }   // of a restored state
+  bool sound() const { return chosen_ < plan_count && seasonal_.sound(); }   // of a restored state
   template <class V> void visit(V& v) {
     v("recent", recent_); v("peaks", peaks_); v("pending", pending_); v("plans", plans_); v("seasonal", seasonal_);
     v("chosen", chosen_); v("judged", judged_); v("last", last_); v("before", before_); v("outlook", outlook_);

@@ -1,5 +1,6 @@
 #include "libnlb/scale/freshness.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace nlb::scale {
@@ -12,7 +13,8 @@ Readings Freshness::read(Now now, const Inputs& inputs, const std::array<double,
     auto& source = sources_[k];
     const bool is_new = !source.known || metric.sequence != source.sequence;
     if (is_new) source = {metric.sequence, now.mono, true};
-    if (now.mono - source.advanced > longest_ || now.mono - metric.at > longest_) continue;
+    const auto longest = std::max<Duration>(longest_, 3 * metric.period);
+    if (now.mono - source.advanced > longest || now.mono - metric.at > longest) continue;
     readings[k] = Reading{metric.total, is_new};
   }
   return readings;

@@ -1,5 +1,5 @@
 // Which metrics may be used. A sample is new when its sequence changed; a source whose sequence stands still, or whose sample is
-// older than three periods, is missing. Silence never becomes a number.
+// older than three periods (its own, or the policy's interval where that is longer), is missing. Silence never becomes a number.
 #pragma once
 
 #include <array>

@@ -22,7 +22,7 @@ void Meter::renew(Source& source, MetricKind kind, std::optional<double> value, 
   ++sequence_[static_cast<std::size_t>(kind)];
 }
 
-void Meter::level(const std::string& source, MetricKind kind, double total, std::uint64_t sample, MonoTime now) {
+void Meter::level(const std::string& source, MetricKind kind, double total, std::uint64_t sample, MonoTime now, Duration period) {
   if (!std::isfinite(total) || total < 0) {
     ++ignored_;
     return;
@@ -30,6 +30,7 @@ void Meter::level(const std::string& source, MetricKind kind, double total, std:
   auto* s = find(source, kind);
   if (s == nullptr || (s->value && s->sample == sample)) return;
   s->sample = sample;
+  s->period = period;
   renew(*s, kind, total, now);
 }
 
@@ -56,18 +57,19 @@ void Meter::forget(const std::string& source) {
 
 std::vector<Metric> Meter::metrics(MonoTime now) {
   std::erase_if(sources_, [&](const auto& item) { return now - item.second.at > options_.forget_after; });
-  struct Sum { double total = 0; MonoTime newest; bool fresh = false; };
+  struct Sum { double total = 0; MonoTime newest; Duration period{}; bool fresh = false; };
   std::array<Sum, metric_kinds> sums;
   for (const auto& [key, source] : sources_) {
     if (!source.value) continue;
     auto& sum = sums[static_cast<std::size_t>(key.second)];
     sum.total += *source.value;
     sum.newest = std::max(sum.newest, source.at);
+    sum.period = std::max(sum.period, source.period);
     sum.fresh = sum.fresh || !silent(source, now);
   }
   std::vector<Metric> out;
   for (std::size_t k = 0; k < metric_kinds; ++k)
-    if (sums[k].fresh) out.push_back({static_cast<MetricKind>(k), sums[k].total, sums[k].newest, sequence_[k]});
+    if (sums[k].fresh) out.push_back({static_cast<MetricKind>(k), sums[k].total, sums[k].newest, sequence_[k], sums[k].period});
   return out;
 }
 

@@ -1,9 +1,10 @@
-// What one service and version carries, put together from several sources (forwarders, exporters, a script on stdin). Each source
+// What one service and version carries, put together from several sources (forwarders, heartbeats, exporters, a script on stdin). Each source
 // reports levels (connections, percent) or counters that only grow; a counter becomes a rate over the last interval, by the source's
 // own clock. The same sample again is not news. A source that falls silent keeps its last value, marked as incomplete, so that nothing
 // is scaled in on what the others say; after `forget_after` it is forgotten (a forwarder that was taken away for good).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <map>
@@ -25,8 +26,8 @@ class Meter {   // one owner, not thread safe
  public:
   explicit Meter(MeterOptions options) : options_(options) {}
 
-  // `sample` numbers the messages of a source: the same number again is the same message.
-  void level(const std::string& source, MetricKind kind, double total, std::uint64_t sample, MonoTime now);
+  // `sample` numbers the messages of a source: the same number again is the same message. `period`: when the next is due; 0: each interval.
+  void level(const std::string& source, MetricKind kind, double total, std::uint64_t sample, MonoTime now, Duration period = {});
   // A count since the source's start, read at `clock` of its own monotonic time; `life` is another one after each of its restarts.
   void count(const std::string& source, MetricKind kind, double since_start, Duration clock, std::uint64_t life, MonoTime now);
   void forget(const std::string& source);              // it said good-bye
@@ -43,11 +44,12 @@ class Meter {   // one owner, not thread safe
     std::uint64_t sample = 0, life = 0;
     std::deque<Point> points;
     MonoTime at;
+    Duration period{};
   };
   using Key = std::pair<std::string, MetricKind>;
   Source* find(const std::string& source, MetricKind kind);
   void renew(Source& source, MetricKind kind, std::optional<double> value, MonoTime now);
-  bool silent(const Source& source, MonoTime now) const { return now - source.at > 3 * options_.interval; }
+  bool silent(const Source& source, MonoTime now) const { return now - source.at > 3 * std::max(options_.interval, source.period); }
 
   MeterOptions options_;
   std::map<Key, Source> sources_;

@@ -127,12 +127,15 @@ std::vector<Step> run_plant(const Trace& trace, const Policy& policy, const Plan
     if (steps.back().t == t) steps.back() = {t, pool.ordered(), pool.ready()};
     else if (steps.back().ordered != pool.ordered() || steps.back().ready != pool.ready()) steps.push_back({t, pool.ordered(), pool.ready()});
   };
-  for (std::int64_t t = interval; t < trace.seconds(); t += interval) {
+  const auto arrive_until = [&](std::int64_t t) {
     while (pool.next_arrival() && *pool.next_arrival() <= t) {
       const auto at = *pool.next_arrival();
       pool.arrive(at);
       note(at);
     }
+  };
+  for (std::int64_t t = interval; t < trace.seconds(); t += interval) {
+    arrive_until(t);
     const Metric rate{MetricKind::rate, trace.mean(std::max<std::int64_t>(0, t - window), t) * trace.capacity(), mono(t), static_cast<std::uint64_t>(t)};
     const auto ordered = pool.ordered();
     const auto decision = decider.decide({mono(t), wall(t)}, {ordered, pool.ready(), 0, {&rate, 1}});
@@ -142,6 +145,7 @@ std::vector<Step> run_plant(const Trace& trace, const Policy& policy, const Plan
     decider.applied(mono(t), ordered, decision.wanted);
     note(t);
   }
+  arrive_until(trace.seconds() - 1);
   return steps;
 }
 

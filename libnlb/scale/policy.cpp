@@ -6,6 +6,8 @@
 namespace nlb::scale {
 namespace {
 
+std::string percent(double share) { return std::to_string(static_cast<int>(std::lround(share * 100))) + " %"; }
+
 struct Reasons {
   std::string text;
   void unless(bool good, std::string_view why) {
@@ -41,8 +43,9 @@ void check_direction(const HpaDirection& d, std::string_view name, Reasons& r) {
 void check_threshold(const ThresholdSettings& t, Reasons& r) {
   r.unless(t.periods > 0, "periods is zero: a decision needs at least one sample");
   r.unless(t.up_step > 0 && t.down_step > 0, "threshold step is zero: it would never move");
-  r.unless(t.down_share > 0 && t.down_share < 1,
-           "thresholds cross: the lower is not below the upper, so it would scale out and in for ever: use a share between 0 and 1");
+  r.unless(t.up_share > 0 && t.down_share >= 0, "a threshold is not above zero");
+  r.unless(t.down_share < t.up_share,
+           "thresholds cross: the lower, " + percent(t.down_share) + ", is not below the upper, " + percent(t.up_share) + ", so it would scale out and in for ever");
   r.unless(t.up_cooldown >= Duration{} && t.down_cooldown >= Duration{}, "a cool-down is negative");
 }
 
@@ -59,6 +62,7 @@ Result<Policy> checked(Policy p) {
   check_direction(p.hpa.down, "down", r);
   check_threshold(p.threshold, r);
   r.unless(p.predictive.startup >= Duration{} && p.predictive.startup <= 1h, "start-up delay is outside 0 to 1h");
+  r.unless(p.predictive.down_cooldown >= Duration{} && p.predictive.down_cooldown <= 7 * 24h, "the down cool-down is outside 0 to 7 days");
   r.unless(p.predictive.saturation > 0 && p.predictive.saturation <= 1, "saturation is outside 0 to 1");
   if (!r.text.empty()) return fail(ErrorKind::refused, "policy refused: " + r.text);
   return p;

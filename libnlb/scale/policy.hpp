@@ -41,21 +41,24 @@ struct ThresholdSettings {
   std::uint32_t periods = 3;                          // fresh samples in a row before anything happens
   Duration up_cooldown = 3min, down_cooldown = 5min;  // since the last change in the same direction or a rise
   std::uint32_t up_step = 1, down_step = 1;
-  double down_share = 0.7;                            // the lower threshold as a share of the upper
+  double up_share = 1, down_share = 0.5;              // of a target: out above the first, in below the second
 };
 
 struct PredictiveSettings {
   Duration startup = 30s;        // until registrations have taught the real one
-  std::uint32_t up_step = 0;     // replicas per decision; 0: no limit
+  Duration down_cooldown = 5min; // after going out, three times as long passes before going in; small steps in wait for six
   double saturation = 0.9;       // of a replica's capacity; above it clients wait
   double capacity_share = 0.7;   // what share of its capacity a replica carries when it is at its target
 };
+
+struct StepLimits { std::uint32_t up_max = 0, down_max = 0; };   // replicas per decision of hpa and predictive; 0: no limit
 
 struct Policy {
   Strategy strategy = Strategy::predictive;
   Limits limits;
   std::array<double, metric_kinds> target{0, 1000, 70, 80};   // wanted per replica; 0: not used
   Duration interval = 30s;
+  StepLimits steps;
   HpaSettings hpa;
   ThresholdSettings threshold;
   PredictiveSettings predictive;

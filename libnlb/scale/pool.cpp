@@ -25,7 +25,7 @@ void Pool::uncounted() {
   counted_ = false;
   replicas_.clear();
   for (const auto& [name, m] : modules_)
-    replicas_.push_back({m.routable ? ReplicaSeen::State::ready : ReplicaSeen::State::starting, name, m.address, {}});
+    replicas_.push_back({m.routable && !m.draining ? ReplicaSeen::State::ready : ReplicaSeen::State::starting, name, m.address, {}});
   desired_ = size32(replicas_.size());
 }
 
@@ -55,11 +55,18 @@ std::optional<std::string> Pool::replica_named(const std::string& name) const {
   return std::nullopt;
 }
 
+std::string Pool::module_name(const std::string& id) const {
+  const auto* r = find(id);
+  const auto* m = module_of(r != nullptr ? *r : ReplicaSeen{{}, id, {}, {}});
+  return m == nullptr ? id : m->name;
+}
+
 bool Pool::ready(const std::string& id) const {
   const auto* r = find(id);
   if (r == nullptr || !is_live(*r)) return false;
   const auto* m = module_of(*r);
-  return m != nullptr ? m->routable : r->state == ReplicaSeen::State::ready;
+  if (m == nullptr) return r->state == ReplicaSeen::State::ready;
+  return m->routable && (!m->draining || drains_.contains(id));   // of those that we drain, the registry says what we said
 }
 
 Counts Pool::counts() const {
@@ -96,10 +103,8 @@ std::vector<std::string> Pool::stuck(Duration limit) const {
 }
 
 std::optional<std::uint64_t> Pool::sessions_of(const std::string& id, MonoTime now) const {
-  const auto* r = find(id);
-  if (r == nullptr) return std::nullopt;
-  const auto* m = module_of(*r);
-  const auto& name = m == nullptr ? id : m->name;
+  if (find(id) == nullptr) return std::nullopt;
+  const auto name = module_name(id);
   std::optional<std::uint64_t> sum;
   for (const auto& [forwarder, modules] : sessions_) {
     const auto told = modules.find(name);
@@ -126,9 +131,7 @@ std::vector<std::string> Pool::choose(std::uint32_t count, MonoTime now) const {
 }
 
 void Pool::drain(const std::string& id, Duration limit, std::string reason, MonoTime now) {
-  const auto* r = find(id);
-  const auto* m = r == nullptr ? nullptr : module_of(*r);
-  drains_[id] = {now, now + limit, std::move(reason), m == nullptr ? id : m->name, false};
+  drains_[id] = {now, now + limit, std::move(reason), false};
 }
 
 bool Pool::call_back(const std::string& id) {
@@ -155,8 +158,9 @@ bool Pool::empty(const std::string& id, const DrainOf& d, MonoTime now) const {
     if (r == nullptr || module_of(*r) == nullptr) return true;            // it never served
   }
   if (now - d.since < drain_at_least) return false;
+  const auto name = module_name(id);
   for (const auto& [forwarder, modules] : sessions_)                      // counts from before the drain say nothing
-    if (const auto told = modules.find(d.module); told != modules.end() && told->second.at < d.since + drain_at_least) return false;
+    if (const auto told = modules.find(name); told != modules.end() && told->second.at < d.since + drain_at_least) return false;
   const auto open = sessions_of(id, now);
   return open && *open == 0;
 }

@@ -24,11 +24,11 @@ struct ReplicaSeen {           // at the target
 };
 struct ModuleSeen {            // at the registry
   std::string name, instance, address;   // instance: of its labels; empty: none
-  bool routable = true, draining = false;
+  bool routable = true, draining = false;   // routable: it would get sessions if nobody drained it
 };
 struct DrainOf {
   MonoTime since, deadline;
-  std::string reason, module;  // module: its name at the registry, else the replica's id
+  std::string reason;
   bool removing = false;
 };
 struct Counts { std::uint32_t wanted_of_target = 0, ordered = 0, live = 0, ready = 0, draining = 0; };
@@ -64,6 +64,7 @@ class Pool {   // one owner, not thread safe
   const std::vector<ReplicaSeen>& replicas() const { return replicas_; }
   const ModuleSeen* module_of(const ReplicaSeen& replica) const;
   std::optional<std::string> replica_named(const std::string& name) const;   // by id, or by its module's name
+  std::string module_name(const std::string& id) const;                      // at the registry; the id itself until it has registered
   bool registered() const { return !modules_.empty(); }
 
  private:

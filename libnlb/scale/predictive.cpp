@@ -7,7 +7,8 @@ namespace nlb::scale {
 namespace {
 
 constexpr double worth_removing = 0.88;   // of what is there: fewer than this may go at once
-constexpr Duration rest = 15min;           // after going out, before going in
+constexpr int rest = 3, calm = 6;         // cool-downs
+constexpr double room = 1.05;             // what stays carries a rise of 5 percent: nobody goes to be called back at once
 constexpr double rounding = 1e-9;         // 27.000000000001 replicas are 27
 constexpr double replicas_max = 1e9;
 
@@ -15,11 +16,13 @@ std::uint32_t whole(double replicas) {
   return static_cast<std::uint32_t>(std::clamp(std::ceil(replicas - rounding), 0.0, replicas_max));
 }
 
+std::array<Forecast, metric_kinds> fresh(const Forecast& one) { return {one, one, one, one}; }
+
 }  // namespace
 
 Predictive::Predictive(Limits limits, PredictiveSettings settings, Duration interval)
     : limits_(limits), settings_(settings), interval_(interval),
-      forecasts_{Forecast(interval), Forecast(interval), Forecast(interval), Forecast(interval)}, calm_(30min) {}
+      forecasts_(fresh(Forecast(interval, settings.down_cooldown))), calm_(calm * settings.down_cooldown) {}
 
 Decision Predictive::decide(Now now, const Inputs& inputs, const Readings& readings, const std::array<double, metric_kinds>& target, Duration startup) {
   auto d = begin(now, inputs);
@@ -29,7 +32,7 @@ Decision Predictive::decide(Now now, const Inputs& inputs, const Readings& readi
     d.say(Rule::reactive, whole(need.reactive), need.reactive);
     d.say(Rule::forecast, whole(need.planned), need.planned);
     d.say(Rule::margin, whole(need.needed), need.needed);
-    settle(d, whole(need.needed), need.needed);
+    settle(d, need);
   }
   if (d.missing != 0 && d.wanted < d.current) d.say(Rule::missing, d.current, need.needed);
   apply_limits(d, limits_);
@@ -55,17 +58,14 @@ Predictive::Need Predictive::need_of(Now now, const Readings& readings, const st
   return need;
 }
 
-void Predictive::settle(Decision& d, std::uint32_t want, double needed) {
-  calm_.add(d.at, want);
+void Predictive::settle(Decision& d, const Need& need) {
+  const auto want = whole(need.needed), enough = whole(need.needed * room);
+  calm_.add(d.at, enough);
   if (want > d.current) raised_ = d.at;
-  if (want >= d.current) {
-    if (settings_.up_step > 0 && want > d.current + settings_.up_step) d.say(Rule::step_limit, d.current + settings_.up_step, needed);
-    return;
-  }
-  if (raised_ && d.at - *raised_ < rest) return d.say(Rule::calm, d.current, needed);
-  if (want < worth_removing * d.current) return;
-  const auto most = std::min(*calm_.best(), d.current);
-  if (most != want) d.say(Rule::calm, most, needed);
+  if (want >= d.current) return;
+  if (raised_ && d.at - *raised_ <= rest * settings_.down_cooldown) return d.say(Rule::calm, d.current, need.needed);
+  const auto stays = enough < worth_removing * d.current ? enough : std::min(*calm_.best(), d.current);
+  if (stays != want) d.say(Rule::calm, stays, need.needed * room);
 }
 
 }  // namespace nlb::scale

@@ -1,6 +1,7 @@
 // The default strategy: enough replicas for the load that a replica ordered now will meet, at the target's share of each. Out at once;
-// in when 15 minutes have passed since it went out: by 12 percent and more at once, by less after half an hour, so that a count that
-// is nearly right stays. The forecast is made per metric (forecast.hpp); the metric that needs most wins; a missing one never scales in.
+// in when three cool-downs (15 minutes) have passed since it went out: by 12 percent and more at once, by less after six, and never to
+// less than carries a rise of 5 percent, so that a count that is nearly right stays. The forecast is made per metric (forecast.hpp); the
+// metric that needs most wins; a missing one never scales in.
 #pragma once
 
 #include <array>
@@ -23,13 +24,13 @@ class Predictive {   // one owner, not thread safe
  private:
   struct Need { double reactive = 0, planned = 0, needed = 0; bool known = false; };   // in replicas
   Need need_of(Now now, const Readings& readings, const std::array<double, metric_kinds>& target, Duration startup);
-  void settle(Decision& d, std::uint32_t want, double needed);
+  void settle(Decision& d, const Need& need);
 
   Limits limits_;
   PredictiveSettings settings_;
   Duration interval_;
   std::array<Forecast, metric_kinds> forecasts_;
-  MaxWindow<std::uint32_t> calm_;   // what was wanted in the last half hour
+  MaxWindow<std::uint32_t> calm_;   // what was wanted in the last six cool-downs
   std::optional<MonoTime> raised_;
 };
 

@@ -24,7 +24,7 @@ void Threshold::count(const Decision& d, const Readings& readings, const std::ar
   }
   if (d.missing != 0) state_.low = 0;
   if (!any_new) return;
-  state_.high = use_ > 1 ? std::min(state_.high + 1, settings_.periods) : 0;
+  state_.high = use_ > settings_.up_share ? std::min(state_.high + 1, settings_.periods) : 0;
   state_.low = use_ < settings_.down_share && d.missing == 0 ? std::min(state_.low + 1, settings_.periods) : 0;
 }
 
@@ -34,7 +34,7 @@ void Threshold::step(Decision& d) const {
     return d.say(Rule::threshold_up, d.current + settings_.up_step, use_);
   }
   if (state_.low < settings_.periods) return;
-  const auto enough = static_cast<std::uint32_t>(std::ceil(use_ * d.current));                // fewer would be undone at once
+  const auto enough = static_cast<std::uint32_t>(std::ceil(use_ / settings_.up_share * d.current));                // fewer would be undone at once
   const auto fewer = std::max({limits_.min, 1U, enough, d.current - std::min(d.current, settings_.down_step)});
   if (fewer >= d.current) return d.say(Rule::keep, d.current, use_);
   if (cooling(d.at, false)) return d.say(Rule::cooldown, d.current, use_);

@@ -1,10 +1,13 @@
 #!/bin/bash
-# The table of strategies: the cheapest cost that keeps the slo, with flaps a day in brackets, on recorded loads and on those that
-# nlb-scale makes itself; then the geometric mean of predictive against hpa. Usage: scale_table.sh [BIN_DIR] [arrivals per replica]
+# The table of strategies: the cheapest cost that keeps the slo, with flaps a day in brackets, on recorded loads, on those that nlb-scale
+# makes itself, and on shapes that no strategy was tuned on (scale_shapes.py); then geometric means of predictive against hpa.
+# Usage: scale_table.sh [BIN_DIR] [ARRIVALS] [SEED]: requests a second of one replica, arriving by chance (0: as recorded); of the shapes.
 # Recorded loads are read from $NLB_SHARED/traces (default: ../shared beside the project) and left out with a note when absent.
 set -eu
 here=$(cd "$(dirname "$0")/../.." && pwd)
-bin=${1:-$here/build/release/bin} arrivals=${2:-0}
+bin=${1:-$here/build/release/bin} arrivals=${2:-0} seed=${3:-1}
+shapes=$(mktemp -d); trap 'rm -rf "$shapes"' EXIT
+"$here/tests/bench/scale_shapes.py" "$shapes" "$seed"
 traces=${NLB_SHARED:-$here/../shared}/traces
 names=() ; files=() ; speeds=()
 add() { names+=("$1"); files+=("$2"); speeds+=("$3"); }
@@ -15,8 +18,9 @@ else
   echo "note: no recorded loads in $traces: only the synthetic ones" >&2
 fi
 for shape in flat diurnal step spike ramp walk; do add "$shape" "synthetic:$shape" 1; done
+for file in "$shapes"/*.csv; do add "$(basename "$file" .csv)" "$file" 1; done
 
-printf '%-12s %4s %16s %16s %16s %7s\n' trace D threshold hpa predictive ratio
+printf '%-17s %4s %16s %16s %16s %7s\n' trace D threshold hpa predictive ratio
 for startup in 30 120; do
   for i in "${!names[@]}"; do
     slo=0.1; case ${names[$i]} in step | spike) slo=0.5 ;; esac
@@ -30,6 +34,8 @@ for startup in 30 120; do
 done | awk -F'\t' '
   function cell(cost, flaps) { return cost == "-" ? "-" : sprintf("%.3f [%.1f]", cost, flaps) }
   { ratio = $5 != "-" && $7 != "-" ? $7 / $5 : "-"
-    printf "%-12s %4s %16s %16s %16s %7s\n", $1, $2, cell($3, $4), cell($5, $6), cell($7, $8), ratio == "-" ? "-" : sprintf("%.3f", ratio)
-    if ($1 ~ /^crane/ && ratio != "-") { logs[$2] += log(ratio); n[$2]++; fh[$2] += $6; fp[$2] += $8 } }
-  END { for (d in n) printf "crane series, D = %s: geometric mean %.3f over %d, flaps a day %.1f against %.1f of hpa\n", d, exp(logs[d] / n[d]), n[d], fp[d] / n[d], fh[d] / n[d] }'
+    printf "%-17s %4s %16s %16s %16s %7s\n", $1, $2, cell($3, $4), cell($5, $6), cell($7, $8), ratio == "-" ? "-" : sprintf("%.3f", ratio)
+    if (ratio == "-") next
+    group = ($1 ~ /^crane/ ? "crane series" : "others") ", D = " $2
+    logs[group] += log(ratio); n[group]++; fh[group] += $6; fp[group] += $8 }
+  END { for (g in n) printf "%s: geometric mean %.3f over %d, flaps a day %.1f against %.1f of hpa\n", g, exp(logs[g] / n[g]), n[g], fp[g] / n[g], fh[g] / n[g] }'

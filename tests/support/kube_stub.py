@@ -4,7 +4,7 @@
 token, wrong media types, unknown fields, a stale resourceVersion.
 
 kube_stub.py FOLDER: makes a CA and a certificate there (openssl), writes `port` when it listens, reads `control.json` before every
-request ({"mode": "ok"|"hang"|"garbage"|"429"|"500", "hpa": name or null, "conflicts": n, "slow_controller": bool}),
+request ({"mode": "ok"|"hang"|"garbage"|"403"|"429"|"500", "hpa": name or null, "conflicts": n, "slow_controller": bool}),
 and writes `log.ndjson`: a line per request."""
 import http.server, json, os, ssl, subprocess, sys, threading, time, urllib.parse
 
@@ -91,6 +91,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(200, b"<html>not json</html>")
         if mode == "429":
             return self.status(429, "TooManyRequests", "slow down", [("Retry-After", "7")])
+        if mode == "403":
+            return self.status(403, "Forbidden", 'deployments.apps "web" is forbidden: User "system:serviceaccount:prod:nlb" cannot get resource "deployments/scale"')
         if mode == "500":
             return self.status(500, "InternalError", "etcdserver: request timed out")
         if self.headers.get("Authorization") != "Bearer " + open(path("token")).read().strip():

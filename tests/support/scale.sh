@@ -5,6 +5,7 @@ free_port SCALE_ADMIN_PORT
 SCALE_CONFIG=$TEMP/scale.yaml
 SCALE_LINES=$TEMP/lines
 SCALE=$NLB_BIN/nlb-scale
+SCALE_UNDER=()                       # what serve runs under: a tracer that ends it (then not being ready is no failure)
 [ -x "$SCALE" ] || skip "nlb-scale is not built"
 
 # start_scale <<YAML: serve with these sections, measurements on its stdin (measure); returns when it is ready. SCALE_PID.
@@ -19,13 +20,13 @@ restart_scale() {
   local ready word=""
   rm -f "$TEMP/scale.ready"
   mkfifo "$TEMP/scale.ready"
-  "$SCALE" serve --stdin --config "$SCALE_CONFIG" --ready-fd 9 9>"$TEMP/scale.ready" <"$SCALE_LINES" >>"$TEMP/scale.log" 2>&1 &
+  "${SCALE_UNDER[@]}" "$SCALE" serve --stdin --config "$SCALE_CONFIG" --ready-fd 9 9>"$TEMP/scale.ready" <"$SCALE_LINES" >>"$TEMP/scale.log" 2>&1 &
   SCALE_PID=$!
   PIDS+=("$SCALE_PID KILL")
   exec {ready}<"$TEMP/scale.ready"
   read -r -t 20 -u "$ready" word || true
   exec {ready}<&-
-  [ "$word" = ready ] || fail "nlb-scale did not become ready"
+  [ "$word" = ready ] || [ ${#SCALE_UNDER[@]} -gt 0 ] || fail "nlb-scale did not become ready"
 }
 measure() { echo "$1" >&"$SCALE_IN"; }
 scale() { "$SCALE" "$@" --config "$SCALE_CONFIG"; }
@@ -38,4 +39,26 @@ stop_replicas() {
   for pid in $(jq -r '.processes[].pid' $(find "$NLB_STATE_DIR" -name "*.json" 2>/dev/null) 2>/dev/null); do [ "$pid" -gt 1 ] && kill -KILL "$pid" 2>/dev/null; done
   return 0
 }
-trap 'code=$?; set +e; kill -KILL ${SCALE_PID:-} 2>/dev/null; stop_replicas; (exit $code); cleanup' EXIT
+
+# start_engine: a Podman service of the test's own in $ENGINE, with image nlbtest:1 (busybox and /www); ENGINE_PID. Skips where none can run.
+start_engine() {
+  ENGINE=$TEMP/engine
+  mkdir -p "$ENGINE"
+  SIGNAL=KILL run engine "$SUPPORT/podman_engine.sh" "$ENGINE"
+  ENGINE_PID=$PID
+  engine_answers() { [ -e "$ENGINE/skip" ] || curl -sf --max-time 2 --unix-socket "$ENGINE/engine.sock" http://engine/_ping; }
+  eventually 90 engine_answers
+  [ ! -e "$ENGINE/skip" ] || skip "$(cat "$ENGINE/skip")"
+}
+# image_with PROGRAM: the image again, with a program and the libraries that it needs.
+image_with() {
+  local file
+  mkdir -p "$ENGINE/root/www"
+  echo hello >"$ENGINE/root/www/index.html"
+  cp "$1" "$ENGINE/root/"
+  for file in $(ldd "$1" | grep -o '/[^ )]*'); do install -D "$file" "$ENGINE/root$file"; done
+  tar -C "$ENGINE/root" -cf "$ENGINE/root.tar" .
+  "$ENGINE/podman" import "$ENGINE/root.tar" nlbtest:1 >/dev/null 2>&1 || fail "the image could not be made"
+}
+remove_containers() { [ ! -x "${ENGINE:-/nonexistent}/podman" ] || "$ENGINE/podman" rm -af -t 0; }
+trap 'code=$?; set +e; kill -KILL ${SCALE_PID:-} 2>/dev/null; kill -CONT ${ENGINE_PID:-} 2>/dev/null; stop_replicas; remove_containers >/dev/null 2>&1; (exit $code); cleanup' EXIT

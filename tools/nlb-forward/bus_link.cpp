@@ -40,7 +40,7 @@ void make_ipc_folder(const std::string& endpoint) {
 std::vector<std::string> peers_of(const config::Config& config, const config::Places& places) {
   if (!config.bus.subscribe.empty()) return config.bus.subscribe;
   std::vector<std::string> peers;
-  for (const char* tool : {"registry", "deploy"}) peers.push_back("ipc://" + places.runtime + "/" + tool + ".bus");
+  for (const char* tool : {"registry", "deploy", "scale"}) peers.push_back("ipc://" + places.runtime + "/" + tool + ".bus");
   return peers;
 }
 
@@ -63,7 +63,7 @@ Result<std::unique_ptr<BusLink>> BusLink::start(const config::Config& config, co
 
 Result<> BusLink::open(const config::Config& config, const config::Places& places) {
   bus::Options options;
-  options.subscriber.classes = {"modules", "splits"};
+  options.subscriber.classes = {"drains", "modules", "splits"};
   options.insecure = config.security.insecure;
   options.allowed_keys_dir = config.bus.curve_allowed_keys_dir;
   if (!config.bus.curve_secret_key_file.empty()) {
@@ -179,7 +179,8 @@ void BusLink::add_metrics(metrics::Snapshot& out) const {
   const auto status = bus_->status();
   for (const auto& peer : status.peers) {
     const auto owner = peer.owner_name.empty() ? peer.peer : peer.owner_name;
-    const std::string topic = peer.peer.find("deploy") != std::string::npos ? "splits" : "modules";
+    const auto of = [&](const char* tool) { return peer.peer.find(tool) != std::string::npos; };
+    const std::string topic = of("deploy") ? "splits" : of("scale") ? "drains" : "modules";
     out.add(metrics::bus_age, {topic, owner}, to_seconds(peer.age));
     out.add(metrics::bus_gaps, {topic, owner}, peer.counters.gaps);
   }

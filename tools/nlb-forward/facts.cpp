@@ -46,6 +46,7 @@ bool Facts::apply(const bus::Change& change, std::string& problem) {
   const auto kind = bus::class_of(change.topic);
   if (kind == "modules") return apply_module(change, problem);
   if (kind == "splits") return apply_split(change, problem);
+  if (kind == "drains") return apply_drains(change, problem);
   return false;
 }
 
@@ -91,9 +92,28 @@ bool Facts::apply_split(const bus::Change& change, std::string& problem) {
   return true;
 }
 
+bool Facts::apply_drains(const bus::Change& change, std::string& problem) {
+  const std::string service(bus::topic_part(change.topic, 1));
+  v1::Drains message;
+  if (change.kind != bus::Change::Kind::gone && !message.ParseFromArray(change.payload->data(), static_cast<int>(change.payload->size()))) {
+    problem = change.topic + ": not a list of drains";
+    return false;
+  }
+  std::set<std::string> names;
+  for (const auto& drain : message.drains()) names.insert(drain.module());
+  auto& known = drains_[service];
+  if (known == names) return false;
+  known = std::move(names);
+  return true;
+}
+
 relay::Remote Facts::remote() const {
   relay::Remote remote;
-  for (const auto& [topic, module] : modules_) remote.modules.push_back(module);
+  for (const auto& [topic, module] : modules_) {
+    remote.modules.push_back(module);
+    if (const auto drained = drains_.find(module.service); drained != drains_.end() && drained->second.contains(module.name))
+      remote.modules.back().state.phase = registry::Phase::draining;
+  }
   for (const auto& [service, known] : splits_) {
     if (known.split.versions.empty()) continue;   // only ever refused
     for (const auto& module : known.ejected) remote.ejected.emplace_back(service, module);

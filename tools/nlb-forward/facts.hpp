@@ -1,8 +1,9 @@
-// The copy of the bus's facts that routing goes by: module records and splits, merged over all peers. Values only.
+// The copy of the bus's facts that routing goes by: module records, splits and drains, merged over all peers. Values only.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 #include "libnlb/bus/subscriber_state.hpp"
@@ -32,10 +33,12 @@ class Facts {
  private:
   bool apply_module(const bus::Change& change, std::string& problem);
   bool apply_split(const bus::Change& change, std::string& problem);
+  bool apply_drains(const bus::Change& change, std::string& problem);
 
   std::string name_;
   std::map<std::string, registry::Module> modules_;   // by topic
   std::map<std::string, KnownSplit> splits_;          // by service
+  std::map<std::string, std::set<std::string>> drains_;   // names by service: drained by the scaler, whatever the registry knows of it
 };
 
 }  // namespace nlb::forward

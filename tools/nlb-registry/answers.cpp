@@ -118,6 +118,21 @@ std::optional<registry::Load> load_of(const v1::HeartbeatRequest& request) {
   return load;
 }
 
+v1::ModuleLoad news_of(const registry::MemberView& member, const registry::Load& load, Duration next) {
+  v1::ModuleLoad news;
+  news.set_service(member.module->service);
+  news.set_module(member.module->name);
+  news.set_version(member.module->version);
+  news.set_heartbeat(member.heartbeats);
+  news.set_interval_ms(ms32(next));
+  if (load.cpu_percent) news.set_cpu_percent(*load.cpu_percent);
+  if (load.memory_percent) news.set_memory_percent(*load.memory_percent);
+  if (load.connections) news.set_connections(*load.connections);
+  if (load.requests_per_second) news.set_requests_per_second(*load.requests_per_second);
+  if (load.errors_per_second) news.set_errors_per_second(*load.errors_per_second);
+  return news;
+}
+
 void fill(v1::RegisterModuleReply& reply, const registry::Registered& added, const registry::Limits& limits) {
   const auto& record = *added.module;
   reply.set_module_id(registry::module_id(record.key()));

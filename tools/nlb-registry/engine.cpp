@@ -6,6 +6,7 @@
 #include "libnlb/core/rng.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/rpc/status.hpp"
+#include "nlb/v1/bus.pb.h"
 #include "tools/nlb-registry/answers.hpp"
 
 namespace nlb::registrar {
@@ -58,6 +59,7 @@ void Engine::lead(std::uint64_t epoch, std::vector<registry::Stored> known) {
     publish_module(module->key());
     publish_health(module->key());
   }
+  for (const auto& [service, listed] : drains_) members_->drain_listed(service, listed);
   settle(nullptr);
 }
 
@@ -127,6 +129,7 @@ void Engine::on_heartbeat(const registry::Caller& caller, const v1::HeartbeatReq
   const auto beat = members_->heartbeat(request.module_id(), request.lease_id(), load_of(request), now());
   if (!beat) return done(rpc::to_status(beat.error()));
   fill(reply, *beat);
+  if (const auto load = load_of(request)) publish_load(request.module_id(), *load, beat->lease / 3);
   reply.set_epoch(epoch_);
   settle(nullptr);
   done(grpc::Status::OK);      // the lease isn't kept in the store: there is nothing to wait for
@@ -262,6 +265,7 @@ void Engine::kept(const Notice& notice, const Result<>& result) {
                      {"health", to_string(module.state.health)}, {"reason", notice.reason}});
   publish_module(module.key());
   publish_health(module.key());
+  if (publish_ && notice.kind == Notice::Kind::removed) publish_(bus::make_topic("loads", {module.service, module.name}), {});
   watchers_.tell(notice, epoch_);
 }
 
@@ -279,8 +283,27 @@ void Engine::publish_health(const registry::ModuleKey& key) {
            member ? bus::to_proto(key, member->health, member->module->check.kind).SerializeAsString() : std::string());
 }
 
+void Engine::publish_load(const std::string& id, const registry::Load& load, Duration next) {
+  const auto member = members_->find(id);
+  if (!publish_ || !member) return;
+  publish_(bus::make_topic("loads", {member->module->service, member->module->name}), news_of(*member, load, next).SerializeAsString());
+}
+
+void Engine::hear_drains(const bus::Change& change) {
+  v1::Drains message;
+  if (change.kind != bus::Change::Kind::gone && !message.ParseFromString(*change.payload)) return;   // the last good word holds
+  const std::string service(bus::topic_part(change.topic, 1));
+  auto& listed = drains_[service];
+  listed.clear();
+  for (const auto& drain : message.drains()) listed[drain.module()] = drain.reason();
+  if (!leading_) return;
+  members_->drain_listed(service, listed);
+  settle(nullptr);
+}
+
 void Engine::heard(const bus::PeerChange& change) {
   for (const auto& one : change.changes) {
+    if (bus::class_of(one.topic) == "drains") hear_drains(one);
     if (bus::class_of(one.topic) != "traffic") continue;
     if (one.kind == bus::Change::Kind::gone || !one.payload) sessions_.forget(one.topic);
     else sessions_.report(one.topic, *one.payload, now());

@@ -42,7 +42,7 @@ class Engine {   // belongs to the loop's thread; handlers() may be called from 
   void lead(std::uint64_t epoch, std::vector<registry::Stored> known);   // with everything published again
   void step_down(std::string leader);                                    // whose name callers are told; empty: nobody is known
   void reload(const config::Config& config);
-  void heard(const bus::PeerChange& change);                             // forwarders' traffic
+  void heard(const bus::PeerChange& change);                             // forwarders' traffic, the scaler's drains
   void stop();                                                           // ends the watchers' streams
 
   bool leading() const { return leading_ && lease_holds_(); }
@@ -79,6 +79,8 @@ class Engine {   // belongs to the loop's thread; handlers() may be called from 
   void kept(const registry::Notice& notice, const Result<>& result);
   void publish_module(const registry::ModuleKey& key);
   void publish_health(const registry::ModuleKey& key);
+  void publish_load(const std::string& id, const registry::Load& load, Duration next);
+  void hear_drains(const bus::Change& change);
 
   daemon::ControlLoop& loop_;
   Keeper& keeper_;
@@ -93,6 +95,7 @@ class Engine {   // belongs to the loop's thread; handlers() may be called from 
   rpc::ModulePool pool_;
   check::Checker checker_;
   Sessions sessions_;
+  std::map<std::string, registry::Listed> drains_;   // the scaler's newest word, by service
   std::map<std::string, MonoTime> draining_;         // since when
   Watchers watchers_;
   Publish publish_;

@@ -6,7 +6,8 @@ const cli::Manual manual = {
     .description =
         "nlb-registry keeps the list of modules: what clients' sessions can go to. A module is part of the balancer after one "
         "RegisterModule call (gRPC, nlb.v1.NLBService, port 50051), in any language, or after nlb-registry register from a shell. It "
-        "stays for as long as it beats; every change goes out on the bus, where nlb-forward and the controllers hear it.\n\n"
+        "stays for as long as it beats; every change goes out on the bus, where nlb-forward and the controllers hear it. Modules that nlb-scale takes away are "
+        "drained by its word on the bus, and called back by it.\n\n"
         "A module gets new sessions when its lease is alive and its checks pass: a TCP connect, gRPC health at its control address, or "
         "its protocol's own question (HTTP GET, Redis PING, PostgreSQL SSLRequest, MySQL greeting, MongoDB hello, RTMP C0 and C1, TLS "
         "ClientHello). Without a path of its own an HTTP check takes every answer below 500 as good, with one 200 to 399. When more "

@@ -166,10 +166,11 @@ void Service::lead(std::uint64_t epoch, std::vector<registry::Stored> known) {
 
 // ---- the bus
 
-// Whose word on sessions we listen to: the forwarder of this machine, where the configuration names nobody.
+// Whose word on sessions and drains we listen to: the forwarder and the scaler of this machine, where the configuration names nobody.
 std::vector<std::string> Service::peers() const {
   auto all = config_.bus.subscribe;
-  if (all.empty()) all = {"ipc://" + cli::places_of("forward").runtime + "/forward.bus"};
+  if (all.empty())
+    for (const char* tool : {"forward", "scale"}) all.push_back("ipc://" + cli::places_of(tool).runtime + "/" + tool + ".bus");
   std::erase(all, config_.bus.publish);
   return all;
 }
@@ -180,7 +181,7 @@ Result<bus::Options> Service::bus_options(std::uint64_t epoch) const {
   options.publish = config_.bus.publish;
   options.insecure = config_.security.insecure;
   options.allowed_keys_dir = config_.bus.curve_allowed_keys_dir;
-  options.subscriber.classes = {"traffic"};
+  options.subscriber.classes = {"drains", "traffic"};
   if (!config_.bus.curve_secret_key_file.empty()) {
     auto keys = bus::load_keys(config_.bus.curve_secret_key_file);
     if (!keys) return tl::unexpected(keys.error());

@@ -13,7 +13,8 @@ namespace nlb::tool {
 namespace {
 
 constexpr Duration tick_period = std::chrono::milliseconds(250);
-constexpr Duration save_period = std::chrono::minutes(1);
+constexpr Duration save_period = std::chrono::minutes(10);   // what was learned; orders and words of people are kept at once
+constexpr Duration target_retry = std::chrono::seconds(5);
 constexpr Duration bus_interval = std::chrono::seconds(5);
 constexpr Duration traffic_recent = std::chrono::minutes(1);
 constexpr std::string_view first_version = "v1";
@@ -26,6 +27,8 @@ std::set<std::string> written_keys(const config::Loaded& loaded) {
     if (origin.source != config::Source::default_value) keys.insert(origin.path);
   return keys;
 }
+
+std::string module_source(const std::string& module) { return "module " + module; }
 
 bool known_kind(std::string_view key) { return key.starts_with("state/") || key.starts_with("manual/") || key.starts_with("intent/") || key.starts_with("drain/"); }
 
@@ -73,7 +76,9 @@ Result<> Controller::reload(const cli::ConfigFile& file) {
     const auto* policy = policy_for(at->first.first, at->first.second);
     if (policy == nullptr) {
       daemon::log::warning("no policy names it any more: its replicas are left alone", {{"service", at->second->name()}});
+      const auto service = at->first.first;
       at = scalers_.erase(at);
+      publish_drains(service);                           // what it drained serves again
       continue;
     }
     if (auto changed = at->second->change(options_of(*policy, at->first.second)); !changed) return changed;
@@ -119,7 +124,7 @@ ScalerOptions Controller::options_of(const config::ScalePolicy& policy, const st
 
 void Controller::ensure(const config::ScalePolicy& policy, const std::string& version) {
   const Key key{policy.service, version};
-  if (scalers_.contains(key) || no_target_.contains(key)) return;
+  if (scalers_.contains(key) || (no_target_.contains(key) && mono_now() < retry_targets_)) return;
   const auto reason = scalers_.size() >= versions_max ? "more than " + std::to_string(versions_max) + " versions: is a name made anew for each start?" : std::string();
   const orchestrator::Places places{places_.state + "/scale", places_.state + "/scale/log", [](const char* name) {
                                       const char* value = std::getenv(name);
@@ -130,10 +135,11 @@ void Controller::ensure(const config::ScalePolicy& policy, const std::string& ve
   const auto post = [this](auto work) { loop_.post(std::move(work)); };
   auto target = reason.empty() ? orchestrator::make_target(policy.target, policy.service, version, places, post, options) : fail(ErrorKind::refused, reason);
   if (!target) {
-    no_target_[key] = target.error().text;
-    daemon::log::error("it is not scaled", {{"service", policy.service}, {"version", version}, {"reason", target.error().text}});
+    if (std::exchange(no_target_[key], target.error().text) != target.error().text)
+      daemon::log::error("it is not scaled", {{"service", policy.service}, {"version", version}, {"reason", target.error().text}});
     return;
   }
+  no_target_.erase(key);
   auto scaler = std::make_unique<Scaler>(options_of(policy, version), world_, std::move(*target));
   scaler->restore(stored_);
   daemon::log::info("scaling", {{"service", policy.service}, {"version", version}, {"target", policy.target.kind}, {"min", policy.min}, {"max", policy.max}});
@@ -175,6 +181,10 @@ void Controller::update(Scaler& scaler, MonoTime now) {
 
 void Controller::tick() {
   const auto now = mono_now();
+  if (!no_target_.empty() && now >= retry_targets_) {   // another process may have let go of it
+    find_versions();
+    retry_targets_ = now + target_retry;
+  }
   for (auto& [key, scaler] : scalers_) {
     const auto* policy = policy_for(key.first, key.second);
     if (policy != nullptr && options_of(*policy, key.second).interval != scaler->interval()) {
@@ -208,6 +218,20 @@ void Controller::forwarder_gone(const std::string& source, const std::string& se
   if (found == scalers_.end()) return;
   found->second->meter().forget(source);
   found->second->pool().forget_forwarder(source);
+}
+
+// Every module is a source of its own: one that stops telling is missed, and nothing is scaled in on what the others say.
+void Controller::load(const v1::ModuleLoad& m, MonoTime at) {
+  const auto found = scalers_.find({m.service(), m.version()});
+  if (found == scalers_.end()) return;
+  const auto period = std::chrono::milliseconds(m.interval_ms());
+  auto& meter = found->second->meter();
+  if (m.has_cpu_percent()) meter.level(module_source(m.module()), scale::MetricKind::cpu, m.cpu_percent(), m.heartbeat(), at, period);
+  if (m.has_memory_percent()) meter.level(module_source(m.module()), scale::MetricKind::memory, m.memory_percent(), m.heartbeat(), at, period);
+}
+
+void Controller::load_gone(const std::string& service, const std::string& module) {
+  for (auto* s : scalers_of(service, "")) s->meter().forget(module_source(module));
 }
 
 void Controller::measured(const std::string& source, const std::string& service, const std::string& version, scale::MetricKind kind, double value, bool counter) {

@@ -61,6 +61,8 @@ class Controller final : private TrafficSink {
 
   void traffic(const std::string& source, const v1::Traffic& message, MonoTime at) override;
   void forwarder_gone(const std::string& source, const std::string& service, const std::string& version) override;
+  void load(const v1::ModuleLoad& message, MonoTime at) override;
+  void load_gone(const std::string& service, const std::string& module) override;
   void tick();
   void find_versions();
   void update(Scaler& scaler, MonoTime now);
@@ -72,7 +74,7 @@ class Controller final : private TrafficSink {
   v1::CommandReply command(const v1::CommandHead& head, const std::string& verb, const std::string& service, const Change& change);
   void record(Event event, store::Transaction transaction, Keeper::Done done);
   void publish_replicas(const Scaler& scaler);
-  void publish_drains(const std::string& service);
+  void publish_drains(const std::string& service);        // where they are not what was published last
   std::vector<scale::Metric> service_metrics(const std::string& service);
 
   config::Config config_;
@@ -87,10 +89,12 @@ class Controller final : private TrafficSink {
   std::map<Key, config::ScalePolicy> set_policies_;      // by the command line; they win
   std::map<Key, std::unique_ptr<Scaler>> scalers_;
   std::map<Key, std::string> no_target_;                 // why a version has no scaler
+  MonoTime retry_targets_{};
   std::map<std::string, std::string> stored_;            // what was in the store at the start
   std::deque<Event> history_;
   std::map<std::string, v1::CommandReply> answered_;     // by request id
   std::deque<std::string> answered_order_;
+  std::map<std::string, std::string> published_drains_;  // names by service
   std::uint64_t revision_ = 0, drains_revision_ = 0, sample_ = 0;
   std::unique_ptr<daemon::Timer> timer_, saver_;
 };

@@ -1,5 +1,6 @@
 // What the Controller tells: status, explain, history and forecast for the command line, news for the bus, metrics and /status.
 #include <algorithm>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -88,6 +89,7 @@ Result<v1::Forecast> Controller::forecast(const std::string& service, Duration h
 
 void Controller::publish_replicas(const Scaler& scaler) {
   if (!publisher_.publish) return;
+  publish_drains(scaler.service());
   publisher_.publish(bus::make_topic("replicas", {scaler.service(), scaler.version()}), scaler.replicas().SerializeAsString());
   if (auto f = forecast(scaler.service(), forecast_published); f && f->points_size() > 0)
     publisher_.publish(bus::make_topic("forecasts", {scaler.service()}), f->SerializeAsString());
@@ -96,10 +98,15 @@ void Controller::publish_replicas(const Scaler& scaler) {
 void Controller::publish_drains(const std::string& service) {
   if (!publisher_.publish) return;
   v1::Drains message;
+  std::string names;
+  for (const auto* s : scalers_of(service, ""))
+    for (auto& d : s->drains()) {
+      names += d.module() + " ";
+      *message.add_drains() = std::move(d);
+    }
+  if (const auto [last, is_new] = published_drains_.emplace(service, names); !is_new && std::exchange(last->second, names) == names) return;
   message.set_service(service);
   message.set_revision(++drains_revision_);
-  for (const auto* s : scalers_of(service, ""))
-    for (auto& d : s->drains()) *message.add_drains() = std::move(d);
   publisher_.publish(bus::make_topic("drains", {service}), message.SerializeAsString());
 }
 

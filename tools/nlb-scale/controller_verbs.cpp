@@ -1,5 +1,6 @@
 // The verbs: journaled under their request id before they are answered; the same id again gets the first answer.
 #include <algorithm>
+#include <tuple>
 
 #include "tools/nlb-scale/controller.hpp"
 #include "tools/nlb-scale/policy.hpp"
@@ -38,6 +39,8 @@ v1::Policy to_proto(const config::ScalePolicy& p, Duration interval) {
   out.set_down_step_max(p.down.step_max);
   out.set_interval_ms(ms32(interval));
   out.set_target(p.target.kind);
+  out.set_up_percent(p.up_percent);
+  out.set_down_percent(p.down_percent);
   return out;
 }
 
@@ -60,6 +63,7 @@ Result<config::ScalePolicy> merged(const v1::Policy& p, const config::ScalePolic
   out.periods = p.periods();
   out.up = {from_ms(p.up_cooldown_ms()), p.up_step_max()};
   out.down = {from_ms(p.down_cooldown_ms()), p.down_step_max()};
+  if (p.up_percent() > 0) std::tie(out.up_percent, out.down_percent) = std::pair(p.up_percent(), p.down_percent());
   return out;
 }
 
@@ -135,8 +139,13 @@ v1::CommandReply Controller::delete_policy(const v1::DeletePolicyRequest& reques
     keeper_.commit(std::move(t));
     for (auto* s : scalers_of(request.service(), request.version())) {
       const auto* policy = policy_for(s->service(), s->version());
-      if (policy == nullptr) scalers_.erase({s->service(), s->version()});
-      else if (auto changed = s->change(options_of(*policy, s->version())); !changed) return tl::unexpected(changed.error());
+      if (policy == nullptr) {
+        const Key key{s->service(), s->version()};
+        scalers_.erase(key);
+        publish_drains(key.first);
+      } else if (auto changed = s->change(options_of(*policy, s->version())); !changed) {
+        return tl::unexpected(changed.error());
+      }
     }
     return std::string("the configuration's policy holds again");
   });

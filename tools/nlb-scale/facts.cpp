@@ -63,10 +63,12 @@ void Facts::put(const std::string& topic, const std::string& payload, MonoTime m
     const auto m = message ? bus::from_proto(*message) : fail(ErrorKind::bad_input, "");
     if (!m) return;
     const auto instance = m->labels.find("instance");
-    const bool routable = registry::is_routable(*m);
+    const bool draining = m->state.phase == registry::Phase::draining;
+    auto undrained = *m;
+    if (draining) undrained.state.phase = registry::Phase::up;
     services_[m->service].protocol = m->protocol;
     module(m->service, m->version, {m->name, instance == m->labels.end() ? std::string() : instance->second, to_string(m->data),
-                                    routable, m->state.phase == registry::Phase::draining});
+                                    registry::is_routable(undrained), draining});
   } else if (topic_class == "splits") {
     if (auto m = parse<v1::Split>(payload)) services_[m->service()].split = std::move(*m);
   } else if (topic_class == "rollouts") {
@@ -81,6 +83,8 @@ void Facts::put(const std::string& topic, const std::string& payload, MonoTime m
       version.hold = part;
       version.hold_until = m->lease_ms() > 0 ? made_at + std::chrono::milliseconds(m->lease_ms()) : now + without_lease;
     }
+  } else if (topic_class == "loads") {
+    if (const auto m = parse<v1::ModuleLoad>(payload)) sink.load(*m, made_at);
   } else if (topic_class == "traffic") {
     const auto m = parse<v1::Traffic>(payload);
     if (!m) return;
@@ -97,6 +101,7 @@ void Facts::gone(const std::string& topic, TrafficSink& sink) {
   const auto part = [&](std::size_t i) { return std::string(bus::topic_part(topic, i)); };
   const auto at = services_.find(part(1));
   if (topic_class == "modules") module_gone(part(1), part(2));
+  else if (topic_class == "loads") sink.load_gone(part(1), part(2));
   else if (topic_class == "traffic") sink.forwarder_gone(part(1), part(2), part(3));
   else if (at == services_.end()) return;
   else if (topic_class == "splits") at->second.split.reset();

@@ -34,10 +34,12 @@ struct ServiceFacts {
   bool retired(const std::string& version, MonoTime now) const;   // a split is known that gives it nothing, and nothing holds it
 };
 
-struct TrafficSink {           // where the counters of forwarders go
+struct TrafficSink {           // where the counters of forwarders and the levels of modules go
   virtual ~TrafficSink() = default;
   virtual void traffic(const std::string& source, const v1::Traffic& message, MonoTime at) = 0;
   virtual void forwarder_gone(const std::string& source, const std::string& service, const std::string& version) = 0;
+  virtual void load(const v1::ModuleLoad& message, MonoTime at) = 0;                      // a module's heartbeat
+  virtual void load_gone(const std::string& service, const std::string& module) = 0;
 };
 
 class Facts {                  // the loop's thread only

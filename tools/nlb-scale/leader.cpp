@@ -99,7 +99,7 @@ Result<> Leader::start_bus(const cli::ConfigFile& file, std::uint64_t epoch) {
   options.publish = config.publish;
   options.allowed_keys_dir = config.curve_allowed_keys_dir;
   options.insecure = file.config.security.insecure;
-  options.subscriber.classes = {"holds", "modules", "rollouts", "splits", "traffic"};
+  options.subscriber.classes = {"holds", "loads", "modules", "rollouts", "splits", "traffic"};
   options.peers = peers_of(config, cli::places_of("scale"), server_key);
   constexpr std::string_view ipc = "ipc://";
   if (config.publish.starts_with(ipc))

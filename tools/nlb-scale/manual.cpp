@@ -7,15 +7,15 @@ cli::Manual manual() {
   text.description =
       "Decides how many replicas a service needs, and starts, drains and removes them.\n\n"
       "serve is the loop. Every interval (scale.interval; 5 s by default where forwarders tell their traffic) it measures each version of each service that "
-      "has a policy, decides, writes the intent down, gives the order to the target, and writes down what came of it. Measurements come from the forwarders by "
-      "the bus, from exporters (scale.prometheus), and as JSON lines on stdin (--stdin):\n\n"
+      "has a policy, decides, writes the intent down, gives the order to the target, and writes down what came of it. Measurements come by the bus, "
+      "from the forwarders (rate, connections) and from the modules' heartbeats (CPU, memory), from exporters (scale.prometheus), and as JSON lines on stdin (--stdin):\n\n"
       "  {\"service\": \"web\", \"rate\": 120, \"connections\": 80, \"cpu\": 310, \"memory\": 150}\n"
       "  {\"service\": \"web\", \"module\": \"web-1\", \"ready\": true, \"sessions\": 3}\n\n"
-      "The numbers are totals over all replicas. A measurement that is older than three intervals, or the same sample again, is missing, and what is missing never "
-      "scales in. CPU, memory and connections have targets by default; one that nobody ever measured and the configuration doesn't name is left out.\n\n"
+      "The numbers are totals over all replicas. A measurement that is older than three intervals (of a heartbeat: its own), or the same sample again, is "
+      "missing, and what is missing never scales in; neither is a replica that beats without saying what it uses. CPU, memory and connections have targets by default; one that nobody ever measured and the configuration doesn't name is left out.\n\n"
       "A replica counts as ready when it has registered as a module, by its name ({instance}, or NLB_INSTANCE in its environment), its label instance, or its address. "
-      "When fewer are wanted, those with the fewest sessions are drained: they get no new sessions, and are removed when the forwarders count none, or at the "
-      "service's drain_timeout. If the load returns first, they are called back. What nlb-deploy holds for a rollout is kept.\n\n"
+      "When fewer are wanted, those with the fewest sessions are drained: the registry and the forwarders hear of it by the bus, they get no new sessions, "
+      "and are removed when the forwarders count none, or at the service's drain_timeout. If the load returns first, they are called back. What nlb-deploy holds for a rollout is kept.\n\n"
       "State is in the store: a restart goes on where it was, and replicas are not touched by it. A second serve on the same store waits as standby.\n\n"
       "simulate runs the production decision code on a recorded load and scores it. A replica ordered at t serves from t + --startup; removal is "
       "immediate; load beyond the ready capacity is shed. The first tenth of the trace, at most a day, is warm-up and not scored. cost is replica-hours "
@@ -24,7 +24,8 @@ cli::Manual manual() {
       "research group (Herbst).\n\n"
       "threshold adds or removes one replica when three fresh samples in a row are above or below. hpa is Kubernetes' HorizontalPodAutoscaler v2 with an "
       "external metric averaged over 30 s. predictive, the default, is ready for the peak until a replica ordered now can serve: it judges three plans by what "
-      "they would have cost (the trend, the time of day, and both), and adds the margin that this load has needed lately.\n\n"
+      "they would have cost (the trend, the time of the day or the week, and both), and adds the margin that this load has needed lately. It goes out at once, "
+      "and in when three down cool-downs have passed since then. With all three, up and down steps may be limited; up cool-downs are threshold's.\n\n"
       "policy check reads the scale section of an nlb.yaml and says which policy nobody can follow, and why.";
   text.examples = {
       {"nlb-scale simulate --trace synthetic:diurnal --strategy hpa,predictive --sweep 0.2:0.95:0.025 -o table", "which strategy is cheapest within the slo, at which target"},

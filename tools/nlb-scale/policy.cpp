@@ -16,7 +16,11 @@ Result<scale::Policy> policy_of(const config::ScalePolicy& from, Duration interv
   policy.threshold.periods = from.periods;
   policy.threshold.up_cooldown = from.up.cooldown;
   policy.threshold.down_cooldown = from.down.cooldown;
-  policy.predictive.up_step = from.up.step_max;
+  policy.threshold.up_share = from.up_percent / 100;
+  policy.threshold.down_share = from.down_percent / 100;
+  policy.steps = {from.up.step_max, from.down.step_max};
+  policy.hpa.down.window = std::min<Duration>(from.down.cooldown, 1h);   // five minutes, as in autoscaling/v2
+  policy.predictive.down_cooldown = from.down.cooldown;
   if (from.up.step_max > 0) policy.threshold.up_step = from.up.step_max;
   if (from.down.step_max > 0) policy.threshold.down_step = from.down.step_max;
   return scale::checked(policy);

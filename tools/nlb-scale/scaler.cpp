@@ -1,4 +1,5 @@
-// Measuring, deciding and acting. What a Scaler tells others (status, explain, forecast, the store's keys) is in scaler_report.cpp.
+// Measuring, deciding and acting. Who goes, and how, is in scaler_drains.cpp; what a Scaler tells others (status, explain, forecast, the
+// store's keys) in scaler_report.cpp.
 #include "tools/nlb-scale/scaler.hpp"
 
 #include <algorithm>
@@ -11,7 +12,7 @@ namespace nlb::tool {
 namespace {
 
 constexpr Duration drain_look = std::chrono::milliseconds(500);
-constexpr Duration stop_grace = std::chrono::seconds(10);
+constexpr Duration repair_period = std::chrono::seconds(10);
 constexpr Duration facts_wait = std::chrono::seconds(15);   // for the peers' facts after a start
 
 MonoTime mono_now() { return std::chrono::steady_clock::now(); }
@@ -23,8 +24,6 @@ scale::ReplicaSeen seen_of(const orchestrator::Instance& i) {
   const auto state = i.state == From::starting ? To::starting : i.state == From::ready ? To::ready : i.state == From::stopping ? To::stopping : To::failed;
   return {state, i.id, i.address, i.age};
 }
-
-std::string replicas_text(std::uint32_t n) { return std::to_string(n) + (n == 1 ? " replica" : " replicas"); }
 
 }  // namespace
 
@@ -111,6 +110,7 @@ void Scaler::observed(const Seen& seen) {
   decide();
   if (!observe_error_.empty()) return;
   replace_stuck();
+  repair();
 }
 
 // A version is sized on its own load, or on its share of the service's at the weight that it may get next.
@@ -239,6 +239,18 @@ void Scaler::order(std::uint32_t from, std::uint32_t to) {
   });
 }
 
+// The target wants as many as we do and runs fewer (an order that a crash cut short, a container that ended): it is told again. How soon
+// it replaces what keeps ending is its own matter.
+void Scaler::repair() {
+  const auto counts = pool_.counts();
+  if (observes() || running_ || counts.live >= counts.wanted_of_target || mono_now() < next_repair_) return;
+  next_repair_ = mono_now() + repair_period;
+  target_->set(counts.wanted_of_target, token_, [this, alive = std::weak_ptr(alive_)](const Result<>& outcome) {
+    if (alive.expired() || outcome) return;
+    daemon::log::warning("the target runs fewer than it wants", {{"service", name()}, {"reason", outcome.error().text}});
+  });
+}
+
 void Scaler::finished(const Result<>& outcome, std::uint32_t from, std::uint32_t to) {
   store::Transaction t;
   t.then.push_back(store::remove_of(key("intent")));
@@ -267,69 +279,6 @@ void Scaler::shrink(const scale::Decision& d, std::uint32_t fewer) {
   ++counts_.operations_down;
 }
 
-void Scaler::put_drain(store::Transaction& t, const std::string& id) const {
-  const auto left = pool_.drains().at(id).deadline - mono_now();
-  const auto until = std::chrono::system_clock::now() + left;
-  t.then.push_back(store::put_of(drain_key(id), std::to_string(until.time_since_epoch() / std::chrono::milliseconds(1))));
-}
-
-void Scaler::start_drains(const std::vector<std::string>& ids, Duration limit, const std::string& reason) {
-  store::Transaction t;
-  std::string names;
-  for (const auto& id : ids) {
-    pool_.drain(id, limit, reason, mono_now());
-    put_drain(t, id);
-    names += (names.empty() ? "" : ", ") + id;
-  }
-  world_.record(event("down", reason + "; draining " + names), std::move(t), [this, ids, alive = std::weak_ptr(alive_)](const Result<std::uint64_t>& written) {
-    if (alive.expired()) return;
-    store_error_ = written ? "" : written.error().text;
-    if (!written)
-      for (const auto& id : ids) pool_.call_back(id);
-    world_.drains_changed(service());
-  });
-}
-
-void Scaler::finish_drains(MonoTime now) {
-  if (!seen_once_ || observes()) return;
-  for (const auto& id : pool_.removable(now)) {
-    const auto& drain = pool_.drains().at(id);
-    const auto open = pool_.sessions_of(id, now);
-    if (now >= drain.deadline && open && *open > 0)
-      daemon::log::warning("the drain's deadline is over", {{"service", name()}, {"replica", id}, {"sessions", *open}});
-    pool_.removing(id, true);
-    remove(id);
-  }
-}
-
-void Scaler::remove(const std::string& id) {
-  target_->remove(id, stop_grace, [this, id, alive = std::weak_ptr(alive_)](const Result<>& outcome) {
-    if (alive.expired()) return;
-    if (!outcome) {                                        // still drained: tried again, as the target's back-off allows
-      ++counts_.failures;
-      pool_.removing(id, false);
-      next_drain_look_ = mono_now() + std::chrono::seconds(2);
-      daemon::log::warning("a replica could not be removed", {{"service", name()}, {"replica", id}, {"reason", outcome.error().text}});
-      return;
-    }
-    pool_.removed(id);
-    store::Transaction t;
-    t.then.push_back(store::remove_of(drain_key(id)));
-    world_.record(event("removed", id + " is gone"), std::move(t), {});
-    world_.drains_changed(service());
-    world_.decided(*this);
-  });
-}
-
-// Where replicas register, one that doesn't for twice the time that others need is given up; the next decision orders another.
-void Scaler::replace_stuck() {
-  if (!pool_.registered() || observes()) return;
-  const auto limit = std::max<Duration>(2 * decider_->startup(), std::chrono::minutes(1));
-  const auto stuck = pool_.stuck(limit);
-  if (stuck.empty() || (running_ && running_->state == "ordered")) return;
-  start_drains({stuck.front()}, Duration{}, "it has not registered within " + format_duration(limit));
-}
-
 void Scaler::set_by_hand(std::uint32_t replicas, Duration hold) {
   by_hand_ = replicas;
   if (hold > Duration{}) by_hand_until_ = mono_now() + hold;
@@ -347,26 +296,6 @@ void Scaler::pause(bool up, bool down) {
   pause_up_ = up;
   pause_down_ = down;
   decide_soon();
-}
-
-Result<> Scaler::drain(const std::string& module, Duration deadline, const std::string& reason) {
-  const auto id = pool_.replica_named(module);
-  if (!id) return fail(ErrorKind::not_found, name() + " has no replica or module '" + module + "': see nlb-scale status");
-  const auto counts = pool_.counts();
-  const auto hold = mono_now() < hold_until_ ? hold_ : 0;
-  if (counts.ordered <= hold) return fail(ErrorKind::refused, "drain " + module + ": a rollout holds " + replicas_text(hold) + " of " + name() + ": wait for it or abort it");
-  start_drains({*id}, deadline > Duration{} ? deadline : options_.drain_timeout, reason.empty() ? "asked for" : reason);
-  return {};
-}
-
-Result<> Scaler::undrain(const std::string& module) {
-  const auto id = pool_.replica_named(module);
-  if (!id || !pool_.call_back(*id)) return fail(ErrorKind::not_found, name() + " does not drain '" + module + "', or it is being removed already: see nlb-scale status");
-  store::Transaction t;
-  t.then.push_back(store::remove_of(drain_key(*id)));
-  world_.record(event("undrain", *id + " is called back"), std::move(t), {});
-  world_.drains_changed(service());
-  return {};
 }
 
 }  // namespace nlb::tool

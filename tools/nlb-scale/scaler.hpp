@@ -36,6 +36,8 @@ struct ScalerOptions {
   std::array<bool, scale::metric_kinds> required{};   // asked for by name: missing until measured; others count once they are measured
 };
 
+inline std::string replicas_text(std::uint32_t n) { return std::to_string(n) + (n == 1 ? " replica" : " replicas"); }
+
 struct DecisionCounts { std::uint64_t up = 0, down = 0, hold = 0, operations_up = 0, operations_down = 0, failures = 0; };
 
 class Scaler {
@@ -109,6 +111,7 @@ class Scaler {
   void finish_drains(MonoTime now);
   void remove(const std::string& id);
   void replace_stuck();
+  void repair();
   void put_drain(store::Transaction& transaction, const std::string& id) const;
   std::string drain_key(const std::string& id) const { return key("drain") + "/" + id; }
   Event event(std::string verb, std::string text) const;
@@ -128,7 +131,7 @@ class Scaler {
   std::optional<MonoTime> frozen_until_, by_hand_until_;
   std::optional<std::uint32_t> by_hand_, resume_;
 
-  MonoTime next_{}, next_drain_look_{}, settled_{};
+  MonoTime next_{}, next_drain_look_{}, next_repair_{}, settled_{};
   bool observing_ = false, seen_once_ = false;
   std::string token_, observe_error_, store_error_;
   std::optional<scale::Decision> last_;

@@ -76,13 +76,14 @@ v1::Replicas Scaler::replicas() const {
 
 std::vector<v1::Drain> Scaler::drains() const {
   std::vector<v1::Drain> out;
-  for (const auto& [id, d] : pool_.drains()) {
-    v1::Drain one;
-    one.set_module(d.module);
-    one.set_deadline_ms(ms32(d.deadline - mono_now()));
-    one.set_reason(d.reason);
-    out.push_back(std::move(one));
-  }
+  const auto tell = [&](const std::string& id, Duration left, const std::string& reason) {
+    auto& one = out.emplace_back();
+    one.set_module(pool_.module_name(id));
+    one.set_deadline_ms(ms32(left));
+    one.set_reason(reason);
+  };
+  for (const auto& [id, d] : pool_.drains()) tell(id, d.deadline - mono_now(), d.reason);
+  for (const auto& [id, deadline] : restored_drains_) tell(id, deadline - wall_now(), "began before a restart");
   return out;
 }
 

@@ -1,5 +1,7 @@
 #include "tools/nlb-scale/verbs.hpp"
 
+#include <charconv>
+#include <cmath>
 #include <iostream>
 
 #include "libnlb/cli/ndjson.hpp"
@@ -88,16 +90,33 @@ Result<ExitCode> drains(const VerbOptions& o, const cli::Common& common, bool ca
 Result<ExitCode> drain(const VerbOptions& o, const cli::Common& common) { return drains(o, common, false); }
 Result<ExitCode> undrain(const VerbOptions& o, const cli::Common& common) { return drains(o, common, true); }
 
+using SetTarget = void (v1::Policy::*)(double);
+Result<> change_target(v1::Policy& p, const std::optional<std::string>& text, SetTarget set, const std::string& flag) {
+  if (!text) return {};
+  double value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  const bool number = error == std::errc{} && end == text->data() + text->size() && std::isfinite(value);
+  if (*text != "none" && !number) return fail(ErrorKind::usage, flag + " " + *text + ": neither a number nor none");
+  if (number && value <= 0) return fail(ErrorKind::refused, flag + " " + *text + ": a target of zero would want replicas without end: give what one replica shall carry, or none to leave it out");
+  (p.*set)(value);
+  return {};
+}
+
+Result<> change_targets(v1::Policy& p, const PolicyChange& c) {
+  if (auto done = change_target(p, c.cpu, &v1::Policy::set_cpu_percent, "--cpu"); !done) return done;
+  if (auto done = change_target(p, c.memory, &v1::Policy::set_memory_percent, "--memory"); !done) return done;
+  if (auto done = change_target(p, c.connections, &v1::Policy::set_connections, "--connections"); !done) return done;
+  return change_target(p, c.rate, &v1::Policy::set_rate, "--rate");
+}
+
 void change(v1::Policy& p, const PolicyChange& c, std::uint32_t up_ms, std::uint32_t down_ms) {
   if (c.min) p.set_min(*c.min);
   if (c.max) p.set_max(*c.max);
   if (c.periods) p.set_periods(*c.periods);
   if (c.up_step) p.set_up_step_max(*c.up_step);
   if (c.down_step) p.set_down_step_max(*c.down_step);
-  if (c.cpu) p.set_cpu_percent(*c.cpu);
-  if (c.memory) p.set_memory_percent(*c.memory);
-  if (c.connections) p.set_connections(*c.connections);
-  if (c.rate) p.set_rate(*c.rate);
+  if (c.up_percent) p.set_up_percent(*c.up_percent);
+  if (c.down_percent) p.set_down_percent(*c.down_percent);
   if (c.strategy) p.set_strategy(*c.strategy);
   if (c.up_cooldown) p.set_up_cooldown_ms(up_ms);
   if (c.down_cooldown) p.set_down_cooldown_ms(down_ms);
@@ -115,6 +134,8 @@ v1::Policy usual_policy(const VerbOptions& o) {   // the defaults of nlb.yaml
   p.set_memory_percent(d.memory_percent);
   p.set_connections(d.connections);
   p.set_periods(d.periods);
+  p.set_up_percent(d.up_percent);
+  p.set_down_percent(d.down_percent);
   p.set_up_cooldown_ms(static_cast<std::uint32_t>(d.up.cooldown / std::chrono::milliseconds(1)));
   p.set_down_cooldown_ms(static_cast<std::uint32_t>(d.down.cooldown / std::chrono::milliseconds(1)));
   return p;
@@ -134,6 +155,7 @@ Result<ExitCode> policy_set(const VerbOptions& o, const cli::Common& common) {
   *request.mutable_policy() = usual_policy(o);
   for (const auto& p : known->policies())
     if (p.version() == o.version) *request.mutable_policy() = p;
+  if (auto good = change_targets(*request.mutable_policy(), o.policy); !good) return tl::unexpected(good.error());
   change(*request.mutable_policy(), o.policy, *up, *down);
   *request.mutable_head() = new_head(o.reason);
   return told(client->ask(&Stub::SetPolicy, request), common);
@@ -252,13 +274,15 @@ void Verbs::add_policy_verbs(CLI::App& policy) {
   set->add_option("--min", p.min, "fewest replicas")->option_text("N");
   set->add_option("--max", p.max, "most replicas")->option_text("N");
   set->add_option("--strategy", p.strategy, "threshold, hpa or predictive")->option_text("NAME");
-  set->add_option("--cpu", p.cpu, "percent of a CPU per replica; 0 leaves it out")->option_text("PERCENT");
-  set->add_option("--memory", p.memory, "percent of memory per replica; 0 leaves it out")->option_text("PERCENT");
-  set->add_option("--connections", p.connections, "connections per replica; 0 leaves them out")->option_text("N");
-  set->add_option("--rate", p.rate, "new sessions a second per replica; 0 leaves it out")->option_text("N");
+  set->add_option("--cpu", p.cpu, "percent of a CPU per replica; none leaves it out")->option_text("PERCENT");
+  set->add_option("--memory", p.memory, "percent of memory per replica; none leaves it out")->option_text("PERCENT");
+  set->add_option("--connections", p.connections, "connections per replica; none leaves them out")->option_text("N");
+  set->add_option("--rate", p.rate, "new sessions a second per replica; none leaves it out")->option_text("N");
+  set->add_option("--up-percent", p.up_percent, "go out above this share of a target (threshold)")->option_text("PERCENT");
+  set->add_option("--down-percent", p.down_percent, "go in below this share of a target (threshold)")->option_text("PERCENT");
   set->add_option("--periods", p.periods, "evaluations in a row that must agree (threshold)")->option_text("N");
   set->add_option("--up-cooldown", p.up_cooldown, "time between two rises (threshold)")->option_text("DURATION");
-  set->add_option("--down-cooldown", p.down_cooldown, "time until a fall (threshold)")->option_text("DURATION");
+  set->add_option("--down-cooldown", p.down_cooldown, "time after a change until a fall")->option_text("DURATION");
   set->add_option("--up-step", p.up_step, "replicas added at once; 0: no limit")->option_text("N");
   set->add_option("--down-step", p.down_step, "replicas taken away at once; 0: no limit")->option_text("N");
   auto* get = add(policy, "get", "show the policies in force", policy_get);

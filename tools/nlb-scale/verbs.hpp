@@ -18,8 +18,8 @@ namespace nlb::tool {
 
 struct PolicyChange {          // what `policy set` was told; the rest stays
   std::optional<std::uint32_t> min, max, periods, up_step, down_step;
-  std::optional<double> cpu, memory, connections, rate;
-  std::optional<std::string> strategy, up_cooldown, down_cooldown;
+  std::optional<double> up_percent, down_percent;
+  std::optional<std::string> cpu, memory, connections, rate, strategy, up_cooldown, down_cooldown;   // targets: a number, or none
 };
 
 struct VerbOptions {

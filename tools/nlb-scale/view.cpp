@@ -91,7 +91,7 @@ std::string policies_text(const v1::GetPolicyReply& reply, bool lines, bool colo
   for (const auto& p : reply.policies()) {
     if (lines)
       out += line({{"service", p.service()}, {"version", p.version()}, {"min", p.min()}, {"max", p.max()}, {"strategy", p.strategy()}, {"cpu_percent", p.cpu_percent()},
-                   {"memory_percent", p.memory_percent()}, {"connections", p.connections()}, {"rate", p.rate()}, {"periods", p.periods()}, {"up_cooldown_ms", p.up_cooldown_ms()},
+                   {"memory_percent", p.memory_percent()}, {"connections", p.connections()}, {"rate", p.rate()}, {"periods", p.periods()}, {"up_percent", p.up_percent()}, {"down_percent", p.down_percent()}, {"up_cooldown_ms", p.up_cooldown_ms()},
                    {"up_step_max", p.up_step_max()}, {"down_cooldown_ms", p.down_cooldown_ms()}, {"down_step_max", p.down_step_max()}, {"interval_ms", p.interval_ms()},
                    {"target", p.target()}});
     else

@@ -133,6 +133,9 @@ TEST_CASE("kubernetes: a server that hangs, refuses, limits or talks nonsense is
   CHECK(error_in("garbage").kind == ErrorKind::bad_input);
   CHECK(error_in("500").text.find("etcdserver: request timed out") != std::string::npos);
   CHECK(driver->retry_after() == Duration{});
+  const auto forbidden = error_in("403");
+  CHECK(forbidden.kind == ErrorKind::refused);
+  CHECK(forbidden.text.find("cannot get resource \"deployments/scale\"): allow get and update on deployments/scale") != std::string::npos);
   CHECK(error_in("429").kind == ErrorKind::unavailable);
   CHECK(driver->retry_after() == std::chrono::seconds(7));
   cluster.control({});

@@ -303,3 +303,33 @@ TEST_CASE("module ids are read back and nothing else is") {
   CHECK(parse_module_id("web/web-1") == ModuleKey{"web", "web-1"});
   for (const auto* bad : {"", "/", "web", "web/", "/x", "a/b/c", "a/b c", "a/b\n"}) CHECK_FALSE(parse_module_id(bad).has_value());
 }
+
+TEST_CASE("the scaler's list drains who is on it and calls back who isn't any more, also after a restart in between") {
+  Fixture f;
+  for (const char* name : {"web-1", "web-2", "web-3"}) f.add(record(name));
+  f.membership.drain_listed("web", {{"web-1", "4 to 3"}, {"web-9", "gone already"}});
+  CHECK(f.phase("web/web-1") == Phase::draining);
+  CHECK(f.membership.find("web/web-1")->module->state.reason == "nlb-scale: 4 to 3");
+  f.membership.drain_listed("other", {});                        // another service's list says nothing about this one
+  CHECK(f.phase("web/web-1") == Phase::draining);
+
+  Membership restarted({}, 8, start);
+  for (const char* name : {"web-1", "web-2"}) {
+    const auto known = *f.membership.find(std::string("web/") + name);
+    restarted.restore({*known.module, known.lease_id, known.caller, known.operator_drain}, start);
+  }
+  restarted.drain_listed("web", {});
+  CHECK(restarted.find("web/web-1")->module->state.phase == Phase::up);
+}
+
+TEST_CASE("the scaler's list leaves alone what an operator drains and what leaves by itself") {
+  Fixture f;
+  f.add(record("web-1"));
+  const auto leaving = f.add(record("web-2"));
+  REQUIRE(f.membership.set_drain("web/web-1", true, "a new disk").has_value());
+  f.membership.drain_listed("web", {{"web-2", "fewer"}});
+  REQUIRE(f.membership.remove("web/web-2", leaving.lease_id, 30s, "it said so", at(1s)).has_value());
+  f.membership.drain_listed("web", {});
+  CHECK(f.phase("web/web-1") == Phase::draining);
+  CHECK(f.phase("web/web-2") == Phase::draining);
+}

@@ -158,3 +158,44 @@ TEST_CASE("explain names inputs, opinions, the winner and the counterfactual") {
   CHECK(text.find("reactive wanted 1") != std::string::npos);
   CHECK(text.find("decided 20 by hold; without it 2") != std::string::npos);
 }
+
+TEST_CASE("steps are limited in both directions, but not what corrects a count outside the limits") {
+  for (auto strategy : {Strategy::hpa, Strategy::predictive}) {
+    auto policy = rate_policy(strategy);
+    policy.steps = {3, 2};
+    Decider decider(policy);
+    std::uint32_t replicas = 2;
+    for (std::int64_t t = 0; replicas < 20; t += 5) {
+      const auto before = replicas;
+      tick(decider, t, 1400, replicas);
+      REQUIRE(replicas <= before + 3);
+      REQUIRE(t < 3600);
+    }
+    for (std::int64_t t = 4000; replicas > 2; t += 5) {
+      const auto before = replicas;
+      tick(decider, t, 10, replicas);
+      REQUIRE(replicas + 2 >= before);
+      REQUIRE(t < 20000);
+    }
+    replicas = 90;
+    CHECK(tick(decider, 20005, 10, replicas).winner == Rule::above_max);
+    CHECK(replicas == 40);
+  }
+}
+
+TEST_CASE("the cool-down of going in is the policy's") {
+  for (const Duration cooldown : {Duration(0s), Duration(1min)}) {
+    auto policy = rate_policy(Strategy::predictive);
+    policy.predictive.down_cooldown = cooldown;
+    Decider decider(policy);
+    std::uint32_t replicas = 2;
+    std::int64_t t = 0;
+    for (; t < 600; t += 5) tick(decider, t, 1400, replicas);
+    for (; replicas > 4; t += 5) {
+      tick(decider, t, 70, replicas);
+      REQUIRE(t < 3600);
+    }
+    CHECK(t > 600 + cooldown / 1s);
+    CHECK(t < 600 + 16 * 60 + 7 * (cooldown / 1s));                // the plans' own memory is 15 minutes
+  }
+}

@@ -80,3 +80,18 @@ TEST_CASE("sources are bounded") {
   CHECK(total(meter, MetricKind::connections, at(1)) == Approx(3));
   CHECK(meter.ignored() == 7);
 }
+
+TEST_CASE("a source with a slower rhythm than the interval isn't silent between its words") {
+  Meter meter({5s});
+  meter.level("module a", MetricKind::cpu, 50, 1, at(0), 20s);
+  meter.level("module b", MetricKind::cpu, 30, 1, at(0), 20s);
+  auto metrics = meter.metrics(at(50));
+  REQUIRE(metrics.size() == 1);
+  CHECK(metrics[0].total == 80);
+  CHECK(metrics[0].period == 20s);
+  CHECK(meter.complete(at(50)));
+  meter.level("module a", MetricKind::cpu, 60, 2, at(50), 20s);
+  CHECK_FALSE(meter.complete(at(61)));                            // b has missed three of its beats
+  meter.forget("module b");
+  CHECK(meter.complete(at(61)));
+}

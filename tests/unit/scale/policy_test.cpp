@@ -40,3 +40,10 @@ TEST_CASE("a policy nobody can follow is refused with every reason") {
   stuck.hpa.up.policies.clear();
   CHECK(refusal(stuck).find("no rate policy") != std::string::npos);
 }
+
+TEST_CASE("thresholds that cross are refused with both numbers") {
+  Policy policy;
+  policy.threshold.up_share = 0.8;
+  policy.threshold.down_share = 0.9;
+  CHECK(refusal(policy).find("the lower, 90 %, is not below the upper, 80 %") != std::string::npos);
+}

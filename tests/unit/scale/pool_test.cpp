@@ -115,3 +115,21 @@ TEST_CASE("how long a start took is told once, when the replica registers") {
   CHECK(ready[0].second == 13s);
   CHECK(pool.newly_ready(at(12)).empty());
 }
+
+TEST_CASE("whom we drain is called back although the registry says that it drains; whom somebody else drains doesn't serve") {
+  auto pool = pool_of(3);
+  pool.drain("r2", 30s, "fewer", at(0));
+  pool.module({"r2", "", "", true, true});                       // the registry obeyed
+  pool.module({"r3", "", "", true, true});                       // an operator's
+  CHECK(pool.counts().ready == 1);
+  CHECK(pool.call_back(2) == std::vector<std::string>{"r2"});
+  pool.module({"r2", "", "", true, false});
+  CHECK(pool.counts().ready == 2);
+}
+
+TEST_CASE("a drain is told by the module's name, also before the target has been seen again") {
+  Pool pool;
+  pool.module({"web-a", "r1", "127.0.0.1:9001", true, true});
+  CHECK(pool.module_name("r1") == "web-a");
+  CHECK(pool.module_name("r2") == "r2");
+}

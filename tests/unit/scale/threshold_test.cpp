@@ -96,3 +96,16 @@ TEST_CASE("a step in is at most the limit, and never so large that it would be u
   for (int i = 0; i < 3; ++i) bench.decide(1);
   CHECK(bench.replicas == 1);
 }
+
+TEST_CASE("the thresholds are shares of the target, and going in never ends above the upper one") {
+  auto policy = original();
+  policy.threshold.up_share = 0.9;
+  policy.threshold.down_share = 0.6;
+  policy.threshold.down_step = 3;
+  Bench high(policy);
+  for (int i = 0; i < 3; ++i) high.decide(65);                     // 93 % of 70
+  CHECK(high.replicas == 5);
+  Bench low(policy);
+  for (int i = 0; i < 3; ++i) low.decide(40);                      // 57 %: 4 carry what 2.54 could at 90 %
+  CHECK(low.replicas == 3);
+}
