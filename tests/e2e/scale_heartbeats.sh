@@ -10,7 +10,6 @@ start_scale <<'YAML'
 scale: {policies: [{service: web, target: {observe: true}}], interval: 1s}
 YAML
 beats() { printf '%s\n' "$@" >"$TEMP/beats.new"; mv "$TEMP/beats.new" "$TEMP/beats"; }
-said() { jq -e "$1" <<<"$(scale explain web -o ndjson)"; }
 recommends() { scaled ".ready == $1 and .wanted == $2"; }
 beats "a 50 40" "b 65 40"
 run beats "$PYTHON" "$SUPPORT/beats.py" "$NLB_ENDPOINT" web "$TEMP/beats"
@@ -25,10 +24,12 @@ beats "a 90 40" "b 90 40"
 eventually 20 recommends 2 3                                           # 180 %
 beats "a 10 90" "b 10 90"
 eventually 20 recommends 2 3                                           # 180 % of memory: three at 80
+beats "a 10 5" "b 10 5"
+eventually 90 recommends 2 1                                           # when the last minute is over
 beats "a 10 5" "b - -"                                                 # b beats, and says nothing of its load
 eventually 30 scaled '.wanted == 2 and .rule == "missing"'
 beats "a 10 5" "b 10 5"
-eventually 90 recommends 2 1                                           # when the last minute is over
+eventually 20 recommends 2 1
 kill -STOP "$BEATS"                                                    # nobody beats: the last word was that one is enough
 eventually 30 scaled '.wanted == .actual and .rule == "missing"'
 kill -CONT "$BEATS"

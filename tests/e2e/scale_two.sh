@@ -17,15 +17,16 @@ scale:
   policies: [{service: web, min: 2, max: 5, targets: {connections: 10}, target: {process: {command: [sleep, "600"]}}}]
 YAML
 eventually 20 leads "$SCALE_ADMIN_PORT"
-start_second() {
+start_second() {   # with a socket of its own, as on another machine
+  export NLB_SCALE__GRPC=unix:$TEMP/run/scale-$SECOND_ADMIN.sock
   "$SCALE" serve --config "$SCALE_CONFIG" --set "admin.address=127.0.0.1:$SECOND_ADMIN" >>"$TEMP/second.log" 2>&1 &
   SECOND=$!
   PIDS+=("$SECOND KILL")
 }
-start_second
-wait_port "$SECOND_ADMIN"
 scale set web 3 --for 10m --reason "a sale" >/dev/null
 eventually 20 three
+start_second
+wait_port "$SECOND_ADMIN"
 before=$(replicas | sort)
 kill -KILL "$SCALE_PID"
 eventually 20 leads "$SECOND_ADMIN"
