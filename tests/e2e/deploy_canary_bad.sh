@@ -33,4 +33,12 @@ for entry in "${cases[@]}"; do
   assert_between "$(jq .hurt_clients <<<"$seen")" 0 60 "clients hurt by $kind"
   echo "$kind: rolled back after $took ms, $(jq .hurt_clients <<<"$seen") of 400 clients hurt, $(jq .failed <<<"$seen") of $(jq .requests <<<"$seen") requests failed: $(state_of web .rollout.reason)"
 done
+# A pipeline learns of it by the exit code, and has the reason in its log.
+start_crowd 400 150
+code=0
+NLB_CONFIG=$TEMP/deploy.yaml "$NLB_SOURCE/examples/canary-in-ci.sh" web error --steps 10,50 --every 40s >"$TEMP/ci.out" 2>"$TEMP/ci.log" || code=$?
+assert_eq $code 1 "the pipeline's exit code"
+assert_contains "$(cat "$TEMP/ci.out")" "rolled back: worse: failures" "the pipeline's word"
+stop_crowd >/dev/null
+cases+=(again:0)
 assert_between "$(curl -sf "http://127.0.0.1:$DEPLOY_ADMIN_PORT/metrics" | awk '$1 == "nlb_bluegreen_rollbacks_total" {print $2}')" "${#cases[@]}" "${#cases[@]}" rollbacks

@@ -5,6 +5,7 @@
 #include "libnlb/core/hash.hpp"
 #include "libnlb/core/protocol.hpp"
 #include "libnlb/core/rng.hpp"
+#include "libnlb/core/sticky.hpp"
 #include "libnlb/core/time.hpp"
 
 using namespace nlb;
@@ -83,4 +84,21 @@ TEST_CASE("the same seed gives the same numbers, within bounds") {
     CHECK(x == b.below(10));
     REQUIRE(x < 10);
   }
+}
+
+TEST_CASE("clients fall into two halves, whatever bucket they have, and into others half an hour later") {
+  const SipKey salt{1, 2, 3};
+  int first = 0, first_of_canary = 0, canary = 0, moved = 0;
+  for (std::uint32_t i = 0; i < 20000; ++i) {
+    const auto client = IpAddress::v4(0x7f010000 + i);
+    const bool half = in_first_half(client, MonoTime{} + 10min), in_canary = sticky_bucket(salt, client, "web") < 2000;
+    CHECK(half == in_first_half(client, MonoTime{} + 29min));
+    first += half;
+    canary += in_canary;
+    first_of_canary += half && in_canary;
+    moved += half != in_first_half(client, MonoTime{} + 31min);
+  }
+  CHECK(std::abs(first - 10000) < 4 * 71);          // 4 standard deviations
+  CHECK(std::abs(moved - 10000) < 4 * 71);
+  CHECK(std::abs(2 * first_of_canary - canary) < 4 * 64);
 }
