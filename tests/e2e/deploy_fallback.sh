@@ -21,6 +21,10 @@ eventually 30 applied_by 1
 kill -KILL "$VERSION_PID_v2_1" "$VERSION_PID_v2_2"
 eventually 60 phase_is rolled_back
 seen=$(stop_crowd)
+"$NLB_BIN/nlb-inspect" bus traffic --once --connect "ipc://$TEMP/run/forward.bus" >"$TEMP/traffic"
+of_version() { jq -r ".body | select(.version == \"$1\") | $2" "$TEMP/traffic"; }
+assert_between "$(of_version v2 '.totals.connect_failing_clients // 0 | tonumber')" 1 "$(of_version v2 '.totals.connect_failures // 0 | tonumber')" "clients whose connects failed"
+assert_between "$(of_version v1 '(.aa_half.attempts | tonumber) / (.totals.attempts | tonumber)')" 0.3 0.7 "the share of every second client"
 cut_short=$(jq -c 'select(.end == "module_reset")' "$ACCESS_LOG" | wc -l)
 assert_eq "$(jq .failed <<<"$seen")" "$cut_short" "failed requests of $(jq .requests <<<"$seen"); those that were cut short"
 [ "$(metric nlb_version_fallbacks_total service=web)" -gt 0 ] || fail "no fall-back was counted"
