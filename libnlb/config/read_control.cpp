@@ -24,12 +24,16 @@ void read_deploy(Reader in, Deploy& out) {
   in.read("keep_warm", out.keep_warm);
 }
 
-void read_process(Reader in, ScaleTarget& out) {
+void read_exec(Reader in, ScaleTarget& out) {
   in.read("command", out.command);
   in.read("environment", out.environment);
+  if (out.command.empty()) in.problem("command", "missing: there is nothing to start: add 'command: [program, argument, ...]'");
+}
+
+void read_process(Reader in, ScaleTarget& out) {
+  read_exec(in, out);
   in.read("ready_by_port", out.ready_by_port);
   in.read("log_bytes_max", out.log_bytes_max);
-  if (out.command.empty()) in.problem("command", "missing: there is nothing to start: add 'command: [program, argument, ...]'");
 }
 
 void read_docker(Reader in, ScaleTarget& out) {
@@ -52,7 +56,7 @@ void read_kubernetes(Reader in, ScaleTarget& out) {
 
 struct TargetKind { std::string_view name; void (*read)(Reader, ScaleTarget&); };
 constexpr std::array<TargetKind, 4> target_kinds = {
-    {{"process", read_process}, {"docker", read_docker}, {"kubernetes", read_kubernetes}, {"exec", read_process}}};
+    {{"process", read_process}, {"docker", read_docker}, {"kubernetes", read_kubernetes}, {"exec", read_exec}}};
 
 void second_target(const Reader& in, std::string_view key, const ScaleTarget& first) {
   in.problem(key, "a second target: replicas have one place to run, and '" + first.kind + "' is there already: remove one");
