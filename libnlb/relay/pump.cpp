@@ -51,12 +51,11 @@ void Worker::run_ready() {
     if (s->phase != Phase::relaying || !s->has(flag::ready_again)) continue;
     s->unset(flag::ready_again);
     for (Flow flow : {Flow::up, Flow::down}) {
-      // What the event had told of an error behind the bytes is forgotten here, so a short read proves nothing: the next one does.
-      const auto& moved = s->bytes[index(flow)];
-      for (auto before = ~moved; before != moved && s->phase == Phase::relaying && !s->has(flag::ready_again);) {
-        before = moved;
-        pump(*s, flow);
-      }
+      // What the event had told of an error behind the bytes is forgotten here, so a short read proves nothing: one more does, since behind
+      // a reset nothing comes. (Not until one finds nothing: a sender that keeps up with us would keep us from everybody else.)
+      const auto before = s->bytes[index(flow)];
+      if (pump(*s, flow) == Step::ended) break;
+      if (s->bytes[index(flow)] != before && !s->has(flag::ready_again) && pump(*s, flow) == Step::ended) break;
     }
   }
 }
