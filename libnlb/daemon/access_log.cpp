@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "libnlb/daemon/log.hpp"
+#include "libnlb/daemon/reason.hpp"
 
 namespace nlb::daemon {
 namespace {
@@ -26,8 +27,6 @@ int open_for_append(const std::string& path) {
 std::uint64_t lines_in(std::string_view text) {
   return static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
 }
-
-std::string reason() { return std::strerror(errno); }
 
 }  // namespace
 

@@ -1,4 +1,5 @@
 #include "libnlb/daemon/channel.hpp"
+#include "libnlb/daemon/reason.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -17,8 +18,6 @@ namespace nlb::daemon {
 namespace {
 
 constexpr int backlog = 8;
-
-std::string reason() { return std::strerror(errno); }
 
 std::optional<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};

@@ -14,11 +14,10 @@
 #include <unistd.h>
 
 #include "libnlb/cli/exit_code.hpp"
+#include "libnlb/daemon/reason.hpp"
 
 namespace nlb::daemon {
 namespace {
-
-std::string reason() { return std::strerror(errno); }
 
 struct flock whole_file(short type) {
   struct flock lock{};

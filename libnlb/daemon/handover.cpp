@@ -1,3 +1,4 @@
+#include "libnlb/daemon/clock.hpp"
 #include "libnlb/daemon/handover.hpp"
 
 #include <sys/mman.h>
@@ -11,14 +12,14 @@
 #include <nlohmann/json.hpp>
 
 namespace nlb::daemon::handover {
+
+using daemon::mono_now;
 namespace {
 
 using Json = nlohmann::json;
 
 constexpr std::size_t sockets_per_message = 100;
 static_assert(sockets_per_message <= Channel::descriptors_max);
-
-MonoTime now() { return std::chrono::steady_clock::now(); }
 
 Json sockets_json(const std::vector<Socket>& sockets) {
   Json all = Json::array();
@@ -84,9 +85,9 @@ Result<> say(Channel& channel, const Word& word, Duration patience) {
 }
 
 Result<Word> await(Channel& channel, std::string_view wanted, Duration patience) {
-  const auto until = now() + patience;
+  const auto until = mono_now() + patience;
   for (;;) {
-    auto message = channel.receive(std::max<Duration>(until - now(), Duration::zero()));
+    auto message = channel.receive(std::max<Duration>(until - mono_now(), Duration::zero()));
     if (!message) return tl::unexpected(message.error());
     auto word = read_word(std::move(*message));
     if (word.word == wanted) return word;

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "libnlb/daemon/clock.hpp"
 #include "libnlb/daemon/daemonize.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/daemon/signals.hpp"
@@ -12,8 +13,6 @@ namespace nlb::daemon {
 namespace {
 
 enum class Phase { starting, serving, draining };
-
-MonoTime now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 
@@ -77,7 +76,7 @@ struct Daemon::Impl {
 
   void succeed() {
     if (phase != Phase::serving || !hooks.succeed) return log::warning("USR2: no successor is started", {{"reason", phase == Phase::draining ? "this process drains" : "this program has none"}});
-    readiness.reloading(now());
+    readiness.reloading(mono_now());
     auto begun = hooks.succeed();
     if (begun) return;
     log::error("no successor is started: this process goes on", {{"reason", begun.error().text}});
@@ -91,7 +90,7 @@ struct Daemon::Impl {
     readiness.stopping();
     if (!hooks.drain) return loop.stop();
     limit_drain();
-    hooks.drain(now() + hooks.drain_timeout);
+    hooks.drain(mono_now() + hooks.drain_timeout);
   }
 
   void stop_now() {
@@ -106,7 +105,7 @@ struct Daemon::Impl {
   void reload() {
     if (phase != Phase::serving) return;
     reopen_logs();
-    readiness.reloading(now());
+    readiness.reloading(mono_now());
     const auto done = hooks.reload ? hooks.reload() : Result<>{};
     if (done) log::info("reloaded");
     else log::error("reload refused: the old configuration stays", {{"reason", done.error().text}});

@@ -8,15 +8,16 @@
 
 #include "libnlb/bus/codec_topic.hpp"
 #include "libnlb/core/hash.hpp"
+#include "libnlb/daemon/clock.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/store/open.hpp"
 
 namespace nlb::deploy {
+
+using daemon::mono_now;
 namespace {
 
 namespace log = daemon::log;
-
-MonoTime now() { return std::chrono::steady_clock::now(); }
 
 std::string machine() {
   char name[256] = {};
@@ -124,7 +125,7 @@ Result<> Engine::start_bus(std::uint64_t epoch) {
   auto started = bus::Bus::start(std::move(options), [this](bus::PeerChange change) {
     loop_.post([this, change = std::move(change)] {
       if (!controller_) return;
-      for (const auto& each : change.changes) controller_->hear(each, now());
+      for (const auto& each : change.changes) controller_->hear(each, mono_now());
     });
   });
   if (!started) return tl::unexpected(started.error());
@@ -152,7 +153,7 @@ Result<> Engine::lead(std::uint64_t epoch, std::optional<store::Condition> fence
     event.set_number(++events_);
     say(bus_->publish("events", event.SerializeAsString()));
   };
-  auto opened = Controller::open(*store_, settings(epoch, std::move(fence)), std::move(outlet), now());
+  auto opened = Controller::open(*store_, settings(epoch, std::move(fence)), std::move(outlet), mono_now());
   if (!opened) {
     bus_.reset();
     return tl::unexpected(opened.error());
@@ -191,7 +192,7 @@ void Engine::campaign() {
 void Engine::tick() {
   if (!controller_) return;
   if (election_ && !election_->leads()) return depose("its lease has ended");
-  const auto done = controller_->tick(now());
+  const auto done = controller_->tick(mono_now());
   if (!done && done.error().kind == ErrorKind::conflict) return depose(done.error().text);
   const auto trouble = done ? std::string() : done.error().text;
   if (trouble != trouble_) {
@@ -216,7 +217,7 @@ Result<> Engine::start_servers() {
   auto addresses = parse_addresses(config_.deploy.grpc);
   if (!addresses) return tl::unexpected(addresses.error());
   Service::Owner owner;
-  owner.post = [this](Service::Work work) { loop_.post([this, work = std::move(work)] { work(controller_.get(), now()); }); };
+  owner.post = [this](Service::Work work) { loop_.post([this, work = std::move(work)] { work(controller_.get(), mono_now()); }); };
   owner.leader = [this] { return leader(); };
   for (const auto& address : *addresses) {
     const bool local = address.kind == Endpoint::Kind::unix_path;
@@ -243,7 +244,7 @@ void Engine::stop() {
   for (auto& server : servers_) server->shutdown(std::chrono::milliseconds(200));
   servers_.clear();
   if (controller_)
-    if (auto saved = controller_->save(now()); !saved) log::warning("the judges' newest evidence could not be saved", {{"reason", saved.error().text}});
+    if (auto saved = controller_->save(mono_now()); !saved) log::warning("the judges' newest evidence could not be saved", {{"reason", saved.error().text}});
   controller_.reset();
   bus_.reset();
   if (election_) (void)election_->resign();
@@ -282,7 +283,7 @@ std::string Engine::metrics_text() const {
 }
 
 std::string Engine::status_json() const {
-  if (controller_) return controller_->status_json(now());
+  if (controller_) return controller_->status_json(mono_now());
   return "{\"tool\":\"nlb-deploy\",\"version\":\"" NLB_VERSION "\",\"leader\":" + nlohmann::json(leader()).dump() + ",\"services\":[]}";
 }
 

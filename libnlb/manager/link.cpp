@@ -13,11 +13,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "libnlb/daemon/clock.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/manager/url.hpp"
 #include "libnlb/orchestrator/http.hpp"
 
 namespace nlb::manager {
+
+using daemon::mono_now;
 
 using Json = nlohmann::json;
 using orchestrator::HttpPeer;
@@ -27,8 +30,6 @@ namespace {
 
 constexpr Duration look_interval = std::chrono::milliseconds(100);      // whether a report is due
 constexpr const char* system_authorities = "/etc/ssl/certs/ca-certificates.crt";
-
-MonoTime now() { return std::chrono::steady_clock::now(); }
 
 Result<std::string> read_key(const config::Manager& config) {
   if (const char* text = std::getenv("NLB_MANAGER_API_KEY"); text != nullptr && *text != '\0') return std::string(text);
@@ -74,7 +75,7 @@ class Courier {
       const auto [request, told] = std::move(*errand_);
       errand_.reset();
       lock.unlock();
-      const auto answer = peer_.ask(request, now() + answer_timeout, &cancelled_);
+      const auto answer = peer_.ask(request, mono_now() + answer_timeout, &cancelled_);
       told(answer ? Answer{answer->status, {}} : Answer{0, answer.error().text});
       lock.lock();
     }
@@ -93,10 +94,10 @@ class Courier {
 struct Link::Impl : std::enable_shared_from_this<Link::Impl> {
   Impl(const config::Manager& c, Url u, HttpPeer peer, std::string k, Identity who, std::string version, daemon::ControlLoop& l, std::function<std::string()> figures)
       : config(c), url(std::move(u)), key(std::move(k)), identity(std::move(who)), config_version(std::move(version)), loop(l), load(std::move(figures)),
-        state(c.interval, std::random_device{}(), now()), courier(std::make_unique<Courier>(std::move(peer))) {}
+        state(c.interval, std::random_device{}(), mono_now()), courier(std::make_unique<Courier>(std::move(peer))) {}
 
   void tick() {
-    if (carrying || now() < state.due()) return;
+    if (carrying || mono_now() < state.due()) return;
     carrying = true;
     const bool first = state.next() == LinkState::Say::registration;
     HttpRequest request;
@@ -112,22 +113,22 @@ struct Link::Impl : std::enable_shared_from_this<Link::Impl> {
   }
 
   Json registration() const {
-    const auto started_unix = std::chrono::system_clock::now() - (now() - started);
+    const auto started_unix = std::chrono::system_clock::now() - (mono_now() - started);
     return {{"balancer", identity.balancer}, {"program", identity.program}, {"version", NLB_VERSION}, {"pid", ::getpid()},
             {"started_unix_seconds", std::chrono::duration<double>(started_unix.time_since_epoch()).count()},
             {"interval_seconds", to_seconds(config.interval)}, {"config_version", config_version}, {"addresses", identity.addresses},
             {"admin", identity.admin}};
   }
   Json heartbeat() const {
-    return {{"balancer", identity.balancer}, {"config_version", config_version}, {"uptime_seconds", to_seconds(now() - started)},
+    return {{"balancer", identity.balancer}, {"config_version", config_version}, {"uptime_seconds", to_seconds(mono_now() - started)},
             {"load", Json::parse(load(), nullptr, false)}};
   }
 
   void answered(const Answer& answer) {
     carrying = false;
     const bool was_fine = state.last_error().empty(), was_registered = state.registered();
-    state.answered(answer, now());
-    if (std::exchange(news, false)) state.hurry(now());
+    state.answered(answer, mono_now());
+    if (std::exchange(news, false)) state.hurry(mono_now());
     if (state.registered() && !was_registered) daemon::log::info("registered with the manager", {{"url", config.url}, {"balancer", identity.balancer}});
     else if (was_fine && !state.last_error().empty())
       daemon::log::warning("the manager takes no report; traffic goes on, and it is asked again", {{"url", config.url}, {"reason", state.last_error()}});
@@ -140,7 +141,7 @@ struct Link::Impl : std::enable_shared_from_this<Link::Impl> {
   std::string config_version;
   daemon::ControlLoop& loop;
   std::function<std::string()> load;
-  const MonoTime started = now();
+  const MonoTime started = mono_now();
   LinkState state;
   bool carrying = false, news = false;                    // news: came while a report was on its way
   std::unique_ptr<daemon::Timer> timer;
@@ -169,7 +170,7 @@ void Link::set_config_version(std::string version) {
   if (version == impl_->config_version) return;
   impl_->config_version = std::move(version);
   impl_->news = impl_->carrying;
-  impl_->state.hurry(now());
+  impl_->state.hurry(mono_now());
 }
 
 Status Link::status() const { return {impl_->config.url, impl_->state.registered(), impl_->state.last_error(), impl_->state.counters()}; }

@@ -9,12 +9,15 @@
 
 #include <nlohmann/json.hpp>
 
+#include "libnlb/daemon/clock.hpp"
 #include "libnlb/orchestrator/backoff.hpp"
 #include "libnlb/orchestrator/http.hpp"
 #include "libnlb/orchestrator/port.hpp"
 #include "libnlb/orchestrator/spawn.hpp"
 
 namespace nlb::orchestrator {
+
+using daemon::mono_now;
 namespace {
 
 using nlohmann::json;
@@ -22,8 +25,6 @@ constexpr std::string_view api = "/v1.41";
 
 constexpr Duration erase_time = std::chrono::seconds(2);   // kept back from a stop's deadline for the removal
 constexpr Duration calm = std::chrono::minutes(1);         // all ran so long: earlier crashes are forgiven
-
-MonoTime now() { return std::chrono::steady_clock::now(); }
 
 struct Container { Instance instance; std::uint32_t index = 0; std::string engine_id; };
 
@@ -190,7 +191,7 @@ struct DockerDriver::Impl {
       leaving.insert(one.instance.id);
       ready.erase(one.instance.id);
     }
-    const auto time = std::clamp(deadline - now() - erase_time, Duration{}, grace);
+    const auto time = std::clamp(deadline - mono_now() - erase_time, Duration{}, grace);
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(time).count();
     // However the stop ends, in time or not, the removal is forced: TERM had its chance.
     auto stopped = ask("can't stop container " + one.instance.id, {"POST", "/containers/" + one.engine_id + "/stop?t=" + std::to_string(seconds), {}, {}, {}}, {204, 304, 404}, deadline);
@@ -208,11 +209,11 @@ struct DockerDriver::Impl {
       if (std::all_of(all.begin(), all.end(), [](const Container& one) { return one.instance.age >= calm; })) replacing.succeeded();
       return {};
     }
-    if (const auto left = replacing.left(now()); left > Duration{}) return {};   // they stay and count until then
+    if (const auto left = replacing.left(mono_now()); left > Duration{}) return {};   // they stay and count until then
     for (auto one = dead; one != all.end(); ++one)
       if (auto gone = erase(one->engine_id, deadline); !gone) return gone;
     all.erase(dead, all.end());
-    replacing.failed(now());
+    replacing.failed(mono_now());
     return {};
   }
 

@@ -7,9 +7,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "libnlb/daemon/clock.hpp"
 #include "libnlb/orchestrator/http.hpp"
 
 namespace nlb::orchestrator {
+
+using daemon::mono_now;
 namespace {
 
 using nlohmann::json;
@@ -18,8 +21,6 @@ constexpr const char* cost_lowest = "-2147483647";   // an int32 as text; pods w
 constexpr int conflicts_max = 5;
 constexpr std::size_t pods_max = 20000;
 constexpr Duration owner_period = std::chrono::minutes(5);
-
-MonoTime now() { return std::chrono::steady_clock::now(); }
 
 // API answers are input: wrong shapes give empty values, never an exception.
 json at(const json& object, std::initializer_list<const char*> path) {
@@ -148,13 +149,13 @@ struct KubernetesDriver::Impl {
 
   // Two controllers of one count fight for ever. Who may not read autoscalers can't know, and goes on.
   Result<> check_owner(MonoTime deadline) {
-    if (options.take_over || (checked && now() - *checked < owner_period)) return {};
+    if (options.take_over || (checked && mono_now() - *checked < owner_period)) return {};
     auto all = ask("can't list autoscalers", {"GET", "/apis/autoscaling/v2/namespaces/" + url_escaped(options.name_space) + "/horizontalpodautoscalers", {}, {}, {}}, deadline);
     if (!all && all.error().kind != ErrorKind::refused && all.error().kind != ErrorKind::not_found) return tl::unexpected(all.error());
     for (const auto& one : all ? at(*all, {"items"}) : json::array())
       if (text(one, {"spec", "scaleTargetRef", "kind"}) == "Deployment" && text(one, {"spec", "scaleTargetRef", "name"}) == options.deployment)
         return fail(ErrorKind::refused, name() + " belongs to the autoscaler '" + text(one, {"metadata", "name"}) + "': delete it, or set target.kubernetes.take_over");
-    checked = now();
+    checked = mono_now();
     return {};
   }
 

@@ -13,12 +13,13 @@
 #include <mutex>
 #include <thread>
 
+#include "libnlb/daemon/clock.hpp"
 #include "libnlb/orchestrator/supervisor.hpp"
 
 namespace nlb::orchestrator {
-namespace {
 
-MonoTime now() { return std::chrono::steady_clock::now(); }
+using daemon::mono_now;
+namespace {
 
 std::string state_stem(const ProcessOptions& options) {
   return options.state_folder + "/processes-" + options.service + (options.version.empty() ? "" : "-" + options.version);
@@ -32,7 +33,7 @@ Result<Descriptor> take_lock(const std::string& path) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   Descriptor lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
   if (!lock) return fail(ErrorKind::unavailable, "can't open " + path + ": " + std::strerror(errno) + ": correct the state folder's permissions");
-  for (const auto end = now() + lock_patience; now() < end; std::this_thread::sleep_for(lock_pause))
+  for (const auto end = mono_now() + lock_patience; mono_now() < end; std::this_thread::sleep_for(lock_pause))
     if (flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
   return fail(ErrorKind::unavailable, "another nlb-scale supervises these processes: " + path + " is locked: stop it, or use another state folder");
 }
@@ -61,8 +62,8 @@ struct ProcessDriver::Impl {
     std::vector<pollfd> all = {{news.get(), POLLIN, 0}};
     for (const auto& member : supervisor.members())
       if (member.process) all.push_back({member.process.get(), POLLIN, 0});
-    const auto next = supervisor.next_look(now());
-    const auto wait = next ? std::chrono::ceil<std::chrono::milliseconds>(std::max(Duration{}, *next - now())).count() : -1;
+    const auto next = supervisor.next_look(mono_now());
+    const auto wait = next ? std::chrono::ceil<std::chrono::milliseconds>(std::max(Duration{}, *next - mono_now())).count() : -1;
     lock.unlock();
     const int ready = poll(all.data(), all.size(), static_cast<int>(wait));
     std::uint64_t drained = 0;
@@ -74,7 +75,7 @@ struct ProcessDriver::Impl {
   void run() {
     std::unique_lock lock(mutex);
     while (!stopping) {
-      supervisor.look(now());
+      supervisor.look(mono_now());
       changed.notify_all();
       sleep_until_news(lock);
     }
@@ -97,21 +98,21 @@ Result<std::unique_ptr<ProcessDriver>> ProcessDriver::start(ProcessOptions optio
   auto lock = take_lock(stem + ".lock");
   if (!lock) return tl::unexpected(lock.error());
   auto impl = std::make_unique<Impl>(std::move(options), std::move(*lock), stem + ".json");
-  if (auto adopted = impl->supervisor.adopt(now()); !adopted) return tl::unexpected(adopted.error());
+  if (auto adopted = impl->supervisor.adopt(mono_now()); !adopted) return tl::unexpected(adopted.error());
   impl->thread = std::thread([raw = impl.get()] { raw->run(); });
   return std::unique_ptr<ProcessDriver>(new ProcessDriver(std::move(impl)));
 }
 
 Result<Observation> ProcessDriver::observe(MonoTime) {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->supervisor.observe(now());
+  return impl_->supervisor.observe(mono_now());
 }
 
 Result<> ProcessDriver::set(std::uint32_t count, const std::string& token, MonoTime) {
   const std::lock_guard lock(impl_->mutex);
   if (!token.empty() && token != impl_->supervisor.token())
     return fail(ErrorKind::conflict, "the wanted count changed meanwhile (state " + impl_->supervisor.token() + ", expected " + token + "): observe again");
-  auto done = impl_->supervisor.set(count, now());
+  auto done = impl_->supervisor.set(count, mono_now());
   impl_->wake();
   return done;
 }
@@ -121,7 +122,7 @@ Result<> ProcessDriver::remove(const std::string& instance, Duration grace, Mono
   auto* member = impl_->supervisor.find(instance);
   if (!member) return {};
   impl_->supervisor.withdraw(*member);
-  impl_->supervisor.stop(*member, grace, now());
+  impl_->supervisor.stop(*member, grace, mono_now());
   auto saved = impl_->supervisor.save();
   impl_->wake();
   if (impl_->changed.wait_until(lock, deadline, [&] { return impl_->supervisor.find(instance) == nullptr; })) return saved;
@@ -130,7 +131,7 @@ Result<> ProcessDriver::remove(const std::string& instance, Duration grace, Mono
 
 void ProcessDriver::mark_ready(const std::string& instance) {
   const std::lock_guard lock(impl_->mutex);
-  impl_->supervisor.mark_ready(instance, now());
+  impl_->supervisor.mark_ready(instance, mono_now());
 }
 
 }  // namespace nlb::orchestrator

@@ -9,15 +9,16 @@
 #include <mutex>
 #include <thread>
 
+#include "libnlb/daemon/clock.hpp"
 #include "libnlb/orchestrator/health.hpp"
 
 namespace nlb::orchestrator {
+
+using daemon::mono_now;
 namespace {
 
 constexpr Duration watch_slack = std::chrono::milliseconds(250);   // drivers know better why it was late: they go first
 constexpr Duration end_wait = std::chrono::seconds(2);
-
-MonoTime now() { return std::chrono::steady_clock::now(); }
 
 struct Action {
   Verb verb{};
@@ -55,7 +56,7 @@ struct Target::Impl : std::enable_shared_from_this<Impl> {
   void submit(ActionPtr action) {
     const std::lock_guard lock(mutex);
     if (ended) return;
-    auto refusal = health.admit(action->verb, now());
+    auto refusal = health.admit(action->verb, mono_now());
     if (!refusal && open.size() >= options.waiting_max)
       refusal = Error{ErrorKind::unavailable, std::string(driver->kind()) + " has " + std::to_string(open.size()) +
                                                   " actions waiting, the most allowed: is it stuck? See status"};
@@ -106,7 +107,7 @@ struct Target::Impl : std::enable_shared_from_this<Impl> {
   }
 
   void note(const Action& action, const std::optional<Error>& error) {   // locked
-    if (error) health.failed(action.verb, *error, now(), std::chrono::system_clock::now(), driver->retry_after());
+    if (error) health.failed(action.verb, *error, mono_now(), std::chrono::system_clock::now(), driver->retry_after());
     else health.done(action.verb);
     if (action.verb == Verb::remove || (action.verb == Verb::set && error)) health.unsure();
     if (action.verb == Verb::set && !error) health.accepted(action.count);
@@ -173,12 +174,12 @@ void Target::observe(Answer<Observation> answer) {
   auto action = std::make_shared<Action>();
   auto seen = std::make_shared<Observation>();
   action->verb = Verb::observe;
-  action->deadline = now() + impl_->options.observe_deadline;
+  action->deadline = mono_now() + impl_->options.observe_deadline;
   action->run = [impl = impl_.get(), seen](Action& self) -> std::optional<Error> {
     auto result = impl->driver->observe(self.deadline);
     if (!result) return result.error();
     const std::lock_guard lock(impl->mutex);
-    if (!self.answered) impl->health.seen(*result, now());
+    if (!self.answered) impl->health.seen(*result, mono_now());
     *seen = std::move(*result);
     return std::nullopt;
   };
@@ -208,7 +209,7 @@ ActionPtr plain_action(Verb verb, MonoTime deadline, Call call, Target::Answer<v
 }  // namespace
 
 void Target::set(std::uint32_t count, std::string token, Answer<void> answer) {
-  auto action = plain_action(Verb::set, now() + impl_->options.set_deadline,
+  auto action = plain_action(Verb::set, mono_now() + impl_->options.set_deadline,
                              [driver = impl_->driver.get(), count, token = std::move(token)](MonoTime deadline) {
                                return driver->set(count, token, deadline);
                              }, std::move(answer));
@@ -217,7 +218,7 @@ void Target::set(std::uint32_t count, std::string token, Answer<void> answer) {
 }
 
 void Target::remove(std::string instance, Duration grace, Answer<void> answer) {
-  impl_->submit(plain_action(Verb::remove, now() + grace + impl_->options.remove_slack,
+  impl_->submit(plain_action(Verb::remove, mono_now() + grace + impl_->options.remove_slack,
                              [driver = impl_->driver.get(), instance = std::move(instance), grace](MonoTime deadline) {
                                return driver->remove(instance, grace, deadline);
                              }, std::move(answer)));
@@ -227,7 +228,7 @@ void Target::mark_ready(const std::string& instance) { impl_->driver->mark_ready
 
 Status Target::status() const {
   const std::lock_guard lock(impl_->mutex);
-  auto out = impl_->health.status(now());
+  auto out = impl_->health.status(mono_now());
   out.waiting = static_cast<unsigned>(impl_->lanes[0].waiting.size() + impl_->lanes[1].waiting.size());
   out.running = impl_->lanes[0].threads + impl_->lanes[1].threads;
   return out;

@@ -88,6 +88,6 @@ struct Session : TimerLink {
   int sender(Flow flow) const { return flow == Flow::up ? client : module; }
   int receiver(Flow flow) const { return flow == Flow::up ? module : client; }
 };
-static_assert(sizeof(Session) <= 136);
+static_assert(sizeof(Session) <= 128);
 
 }  // namespace nlb::relay

@@ -4,6 +4,7 @@
 #include "libnlb/cli/table.hpp"
 #include "libnlb/cli/text.hpp"
 #include "libnlb/core/time.hpp"
+#include "libnlb/daemon/clock.hpp"
 #include "libnlb/rollout/plan.hpp"
 #include "tools/nlb-deploy/commands.hpp"
 #include "tools/nlb-deploy/follow.hpp"
@@ -11,6 +12,8 @@
 #include "tools/nlb-deploy/view.hpp"
 
 namespace nlb::deploy {
+
+using daemon::mono_now;
 namespace {
 
 using Stub = v1::DeployService::Stub;
@@ -23,7 +26,6 @@ struct Question {
   std::uint32_t limit = 0;
 };
 
-MonoTime now() { return std::chrono::steady_clock::now(); }
 bool as_ndjson(const cli::Common& common) { return cli::effective_output(common) == cli::Output::ndjson; }
 
 // The controller's answer; where none runs, the store's.
@@ -60,7 +62,7 @@ Result<cli::ExitCode> get(const Question& question, const cli::Common& common) {
   }
   v1::GetDeployRequest request;
   request.set_service(question.service);
-  const auto status = ask<v1::DeployStatus>(question, *client, &Stub::Get, request, [&](const Controller& c) { return c.get(question.service, now()); });
+  const auto status = ask<v1::DeployStatus>(question, *client, &Stub::Get, request, [&](const Controller& c) { return c.get(question.service, mono_now()); });
   if (!status) return tl::unexpected(status.error());
   print(*status, common);
   return cli::ExitCode::done;
@@ -73,7 +75,7 @@ Result<cli::ExitCode> list(const Question& question, const cli::Common& common) 
   if (!client) return tl::unexpected(client.error());
   const auto reply = ask<v1::ListDeployReply>(question, *client, &Stub::List, v1::ListDeployRequest{}, [](const Controller& c) -> Result<v1::ListDeployReply> {
     v1::ListDeployReply all;
-    for (auto& status : c.list(now())) *all.add_services() = std::move(status);
+    for (auto& status : c.list(mono_now())) *all.add_services() = std::move(status);
     return all;
   });
   if (!reply) return tl::unexpected(reply.error());
@@ -118,7 +120,7 @@ Result<cli::ExitCode> explain(const Question& question, const cli::Common& commo
   if (!client) return tl::unexpected(client.error());
   v1::ExplainDeployRequest request;
   request.set_service(question.service);
-  const auto reply = ask<v1::ExplainDeployReply>(question, *client, &Stub::Explain, request, [&](const Controller& c) { return c.explain(question.service, now()); });
+  const auto reply = ask<v1::ExplainDeployReply>(question, *client, &Stub::Explain, request, [&](const Controller& c) { return c.explain(question.service, mono_now()); });
   if (!reply) return tl::unexpected(reply.error());
   if (as_ndjson(common)) {
     cli::Json json = {{"service", question.service}, {"text", reply->text()}};

@@ -8,18 +8,19 @@
 #include <nlohmann/json.hpp>
 
 #include "libnlb/bus/codec_topic.hpp"
+#include "libnlb/daemon/clock.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "tools/nlb-forward/copy_file.hpp"
 
 namespace nlb::forward {
+
+using daemon::mono_now;
 namespace {
 
 namespace log = daemon::log;
 
 constexpr Duration apply_delay = 5ms;    // changes that come together become one table
 constexpr Duration save_period = 2s;
-
-MonoTime now() { return std::chrono::steady_clock::now(); }
 
 std::uint64_t unix_us() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
@@ -97,7 +98,7 @@ Result<> BusLink::open(const config::Config& config, const config::Places& place
     publisher_.reset();
   }
 
-  auto known = lock_ ? load_copies(directory_ + "/bus.copy", now()) : Result<Copies>(Copies{});
+  auto known = lock_ ? load_copies(directory_ + "/bus.copy", mono_now()) : Result<Copies>(Copies{});
   if (!known) log::warning(known.error().text, {{"file", directory_ + "/bus.copy"}});
   for (const auto& peer : peers_of(config, places)) {
     bus::PeerOptions one{peer, {}, server_key, {}};
@@ -150,13 +151,13 @@ void BusLink::apply_soon() {
 void BusLink::every_second() {
   if (!publisher_) return;
   if (split_dirty_) save();   // what is acknowledged below is what a restart comes back with
-  for (auto& message : publisher_->collect(engine_, facts_, now())) bus_->publish(std::move(message.topic), std::move(message.payload));
+  for (auto& message : publisher_->collect(engine_, facts_, mono_now())) bus_->publish(std::move(message.topic), std::move(message.payload));
 }
 
 void BusLink::save() {
   if (!lock_ || !bus_) return;
   dirty_ = split_dirty_ = false;
-  if (auto saved = save_copies(directory_ + "/bus.copy", bus_->copies(), now()); !saved) {
+  if (auto saved = save_copies(directory_ + "/bus.copy", bus_->copies(), mono_now()); !saved) {
     dirty_ = true;
     log::warning("the copy of the bus can't be saved: a restart would begin without it", {{"reason", saved.error().text}});
   }

@@ -36,7 +36,7 @@ class Load {
 
   std::string json() {
     const auto now = std::chrono::steady_clock::now();
-    const auto status = Json::parse(relay::status_json(engine_, "null", "null"));
+    const auto status = Json::parse(relay::status_json(engine_, "null", "null", "null"));
     const auto& sessions = status.at("sessions");
     const auto accepted = sessions.value("accepted", std::uint64_t{0});
     const auto cpu = cpu_seconds(), seconds = std::max(1e-3, to_seconds(now - at_));

@@ -12,11 +12,14 @@
 #include <cstring>
 #include <filesystem>
 
+#include "libnlb/daemon/clock.hpp"
 #include "libnlb/daemon/http_client.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/relay/socket.hpp"
 
 namespace nlb::forward {
+
+using daemon::mono_now;
 namespace {
 
 namespace log = daemon::log;
@@ -27,8 +30,6 @@ constexpr int ready_timeout_ms = 60000;
 constexpr Duration restart_delay_min = 500ms, restart_delay_max = 30s;
 constexpr Duration answer_timeout = 1s;
 constexpr Duration child_timeout = 5s;          // for an answer of a child that serves
-
-MonoTime now() { return std::chrono::steady_clock::now(); }
 
 Word word_of(std::string name) {
   Word word;
@@ -103,7 +104,7 @@ Result<> Supervisor::start(Child& child, std::vector<Socket> sockets, bool alone
   if (pid < 0) return fail(ErrorKind::unavailable, std::string("can't start a process: ") + std::strerror(errno));
   child.pid = pid;
   child.ready = read_end.release();
-  child.started = now();
+  child.started = mono_now();
   child.channel.emplace(std::move(channels->first));
   if (auto sent = daemon::handover::send_offer(*child.channel, sockets); !sent) return sent;
   if (!alone) return {};
@@ -215,12 +216,12 @@ void Supervisor::watch(bool restart) {
       child.channel.reset();
       if (child.ready >= 0) close(std::exchange(child.ready, -1));
       if (!draining_) {
-        child.delay = now() - child.started > 60s ? restart_delay_min : std::min(child.delay * 2, restart_delay_max);
-        child.start_again = now() + child.delay;
+        child.delay = mono_now() - child.started > 60s ? restart_delay_min : std::min(child.delay * 2, restart_delay_max);
+        child.start_again = mono_now() + child.delay;
         log::error("a process ended: it is started again", {{"process", child.index}, {"after_seconds", to_seconds(child.delay)}});
       }
     }
-    if (child.pid < 0 && restart && !draining_ && now() >= child.start_again)
+    if (child.pid < 0 && restart && !draining_ && mono_now() >= child.start_again)
       if (auto started = start(child, kept_duplicates(), true); !started) log::error(started.error().text);
     any |= child.pid > 0;
   }
@@ -239,12 +240,12 @@ void Supervisor::drain() {
 
 void Supervisor::end_now() {
   signal_all(SIGTERM);
-  const auto deadline = now() + 2s;
+  const auto deadline = mono_now() + 2s;
   for (auto& child : children_) {
     if (child.pid <= 0) continue;
     signal_all(SIGTERM);   // a second one means now
     while (waitpid(child.pid, nullptr, WNOHANG) == 0) {
-      if (now() > deadline) kill(child.pid, SIGKILL);
+      if (mono_now() > deadline) kill(child.pid, SIGKILL);
       poll(nullptr, 0, 10);
     }
     child.pid = -1;

@@ -4,6 +4,7 @@
 #include "libnlb/bus/records.hpp"
 #include "libnlb/core/hash.hpp"
 #include "libnlb/core/rng.hpp"
+#include "libnlb/daemon/clock.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/rpc/status.hpp"
 #include "nlb/v1/bus.pb.h"
@@ -11,11 +12,11 @@
 
 namespace nlb::registrar {
 
+using daemon::mono_now;
+
 using registry::Notice;
 
 namespace {
-
-MonoTime now() { return std::chrono::steady_clock::now(); }
 
 check::Hooks hooks_of(rpc::ModulePool& pool, std::function<void(const std::string&, registry::CheckAnswer)> answer) {
   return {std::move(answer), [&pool](const std::string& module, const registry::HealthSpec& spec, std::function<void(registry::CheckAnswer)> told) {
@@ -37,10 +38,10 @@ registry::Limits limits_of(const config::Registry& config) {
 }
 
 Engine::Engine(daemon::ControlLoop& loop, const config::Config& config, Keeper& keeper, std::uint64_t seed)
-    : loop_(loop), keeper_(keeper), limits_(limits_of(config.registry)), check_defaults_(config.health), seed_(seed), started_(now()),
-      members_(std::make_unique<registry::Membership>(limits_, seed, now())),
+    : loop_(loop), keeper_(keeper), limits_(limits_of(config.registry)), check_defaults_(config.health), seed_(seed), started_(mono_now()),
+      members_(std::make_unique<registry::Membership>(limits_, seed, mono_now())),
       checker_(loop.native(), hooks_of(pool_, [this](const std::string& id, const registry::CheckAnswer& answer) { checked(id, answer); }), mix64(seed)),
-      watchers_(now()) {
+      watchers_(mono_now()) {
   timer_ = loop_.every(tick_interval, [this] { tick(); });
 }
 
@@ -51,8 +52,8 @@ void Engine::lead(std::uint64_t epoch, std::vector<registry::Stored> known) {
   epoch_ = epoch;
   leading_ = true;
   leader_.clear();
-  members_ = std::make_unique<registry::Membership>(limits_, splitmix64(seed_), now());
-  for (auto& stored : known) members_->restore(std::move(stored), now());
+  members_ = std::make_unique<registry::Membership>(limits_, splitmix64(seed_), mono_now());
+  for (auto& stored : known) members_->restore(std::move(stored), mono_now());
   daemon::log::info("leading", {{"epoch", epoch}, {"modules", members_->size()}});
   for (const auto& module : members_->list()) {
     begin({Notice::Kind::added, module, "restored", 0});
@@ -71,7 +72,7 @@ void Engine::step_down(std::string leader) {
   daemon::log::warning("another registry leads now", {{"leader", leader_}});
   checker_.forget_all();
   for (const auto& module : members_->list()) pool_.remove(registry::module_id(module->key()));
-  members_ = std::make_unique<registry::Membership>(limits_, splitmix64(seed_), now());
+  members_ = std::make_unique<registry::Membership>(limits_, splitmix64(seed_), mono_now());
   draining_.clear();
   watchers_.end_all({grpc::UNAVAILABLE, "this registry no longer leads: open the stream at the one that does"});
 }
@@ -117,7 +118,7 @@ rpc::RegistryHandlers Engine::handlers() {
 void Engine::on_register(const registry::Caller& caller, const v1::RegisterModuleRequest& request, v1::RegisterModuleReply& reply, rpc::Done done) {
   auto module = bus::from_proto(with_defaults(request.module(), check_defaults_));
   if (!module) return done(rpc::to_status(module.error()));
-  const auto added = members_->add(std::move(*module), caller, now());
+  const auto added = members_->add(std::move(*module), caller, mono_now());
   if (!added) return done(rpc::to_status(added.error()));
   fill(reply, *added, limits_);
   reply.set_epoch(epoch_);
@@ -126,7 +127,7 @@ void Engine::on_register(const registry::Caller& caller, const v1::RegisterModul
 
 void Engine::on_heartbeat(const registry::Caller& caller, const v1::HeartbeatRequest& request, v1::HeartbeatReply& reply, rpc::Done done) {
   if (refuse_stranger(caller, request.module_id(), done)) return;
-  const auto beat = members_->heartbeat(request.module_id(), request.lease_id(), load_of(request), now());
+  const auto beat = members_->heartbeat(request.module_id(), request.lease_id(), load_of(request), mono_now());
   if (!beat) return done(rpc::to_status(beat.error()));
   fill(reply, *beat);
   if (const auto load = load_of(request)) publish_load(request.module_id(), *load, beat->lease / 3);
@@ -150,7 +151,7 @@ void Engine::on_unregister(const registry::Caller& caller, const v1::UnregisterM
   const auto timeout = request.drain_timeout_ms() == 0 ? 30s : Duration(std::chrono::milliseconds(request.drain_timeout_ms()));
   const auto sessions = sessions_.of(request.module_id());
   const auto state = members_->remove(request.module_id(), request.lease_id(), request.drain() ? std::optional<Duration>(timeout) : std::nullopt,
-                                      request.reason(), now());
+                                      request.reason(), mono_now());
   if (!state) return done(rpc::to_status(state.error()));
   reply.set_draining(request.drain());
   reply.set_sessions_remaining(sessions);
@@ -172,9 +173,9 @@ void Engine::on_list(const registry::Caller&, const v1::ListModulesRequest& requ
 }
 
 void Engine::on_stats(const registry::Caller&, const v1::GetStatsRequest& request, v1::GetStatsReply& reply, rpc::Done done) {
-  fill(reply, *members_, sessions_, request, now());
+  fill(reply, *members_, sessions_, request, mono_now());
   reply.set_epoch(epoch_);
-  reply.set_uptime_ms(static_cast<std::uint64_t>((now() - started_) / 1ms));
+  reply.set_uptime_ms(static_cast<std::uint64_t>((mono_now() - started_) / 1ms));
   done(grpc::Status::OK);
 }
 
@@ -187,14 +188,14 @@ void Engine::on_watch(std::shared_ptr<rpc::Watcher> watcher) {
 
 void Engine::tick() {
   if (!leading()) return;
-  members_->tick(now());
+  members_->tick(mono_now());
   for (auto at = draining_.begin(); at != draining_.end();) {
     const auto next = std::next(at);      // the module may leave the map with its removal
-    if (now() - at->second >= sessions_settle && sessions_.ended(at->first, at->second + sessions_settle / 2)) members_->sessions_ended(at->first);
+    if (mono_now() - at->second >= sessions_settle && sessions_.ended(at->first, at->second + sessions_settle / 2)) members_->sessions_ended(at->first);
     at = next;
   }
   settle(nullptr);
-  watchers_.tick(epoch_, members_->revision(), now());
+  watchers_.tick(epoch_, members_->revision(), mono_now());
 }
 
 void Engine::checked(const std::string& id, const registry::CheckAnswer& answer) {
@@ -231,7 +232,7 @@ void Engine::begin(const Notice& notice) {
     if (notice.reason.starts_with("lease ended")) ++by_protocol_[static_cast<std::size_t>(module.protocol)].expired;
     return;
   }
-  if (module.state.phase == registry::Phase::draining) draining_.try_emplace(id, now());
+  if (module.state.phase == registry::Phase::draining) draining_.try_emplace(id, mono_now());
   else draining_.erase(id);
   module.control ? pool_.add(id, *module.control) : pool_.remove(id);
   checker_.watch(module);
@@ -306,7 +307,7 @@ void Engine::heard(const bus::PeerChange& change) {
     if (bus::class_of(one.topic) == "drains") hear_drains(one);
     if (bus::class_of(one.topic) != "traffic") continue;
     if (one.kind == bus::Change::Kind::gone || !one.payload) sessions_.forget(one.topic);
-    else sessions_.report(one.topic, *one.payload, now());
+    else sessions_.report(one.topic, *one.payload, mono_now());
   }
 }
 

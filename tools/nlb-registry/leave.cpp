@@ -5,15 +5,16 @@
 #include <thread>
 
 #include "libnlb/cli/ndjson.hpp"
+#include "libnlb/daemon/clock.hpp"
 #include "tools/nlb-registry/commands.hpp"
 
 namespace nlb::registrar {
 
+using daemon::mono_now;
+
 namespace {
 
 constexpr Duration look_interval = std::chrono::milliseconds(500);      // forwarders report once a second
-
-MonoTime now() { return std::chrono::steady_clock::now(); }
 
 struct Leaving { std::string module, state, reason; std::uint64_t sessions = 0; };   // state: draining, up, gone
 
@@ -43,7 +44,7 @@ Result<std::optional<std::uint64_t>> sessions_of(rpc::RegistryClient& client, co
 // Until the module has gone, or (`for_sessions`) has no session left; each change is shown.
 Result<cli::ExitCode> watch_it_leave(const Commands& c, const cli::Common& common, rpc::RegistryClient& client, Leaving what, bool for_sessions) {
   const auto bound = parse_duration(c.wait);
-  for (const auto deadline = now() + *bound;;) {
+  for (const auto deadline = mono_now() + *bound;;) {
     const auto left = sessions_of(client, what.module);
     if (!left) return tl::unexpected(left.error());
     if (!*left) what.state = "gone";
@@ -53,7 +54,7 @@ Result<cli::ExitCode> watch_it_leave(const Commands& c, const cli::Common& commo
       show(what, common);
     }
     if (!*left || (for_sessions && sessions == 0)) return cli::ExitCode::done;
-    if (now() >= deadline)
+    if (mono_now() >= deadline)
       return fail(ErrorKind::timeout, what.module + " still has " + std::to_string(sessions) + " sessions after " + c.wait + ": wait longer, or unregister it without --drain");
     std::this_thread::sleep_for(look_interval);
   }

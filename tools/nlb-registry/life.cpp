@@ -13,16 +13,17 @@
 #include <optional>
 
 #include "libnlb/cli/ndjson.hpp"
+#include "libnlb/daemon/clock.hpp"
 #include "tools/nlb-registry/load_probe.hpp"
 
 namespace nlb::registrar {
+
+using daemon::mono_now;
 
 namespace {
 
 constexpr Duration retry_after = std::chrono::seconds(1);      // while no registry answers
 constexpr Duration end_patience = std::chrono::seconds(10);    // for the command after TERM
-
-MonoTime now() { return std::chrono::steady_clock::now(); }
 
 void say(const std::string& text) { std::cerr << "nlb-registry: " << text << "\n"; }
 
@@ -38,7 +39,7 @@ class Life {
       if (auto started = start_child(); !started) return leave(false), tl::unexpected(started.error());
     while (!ending_) {
       wait();
-      if (!ending_ && now() >= next_beat_) beat();
+      if (!ending_ && mono_now() >= next_beat_) beat();
     }
     leave(true);
     return end_child();
@@ -52,7 +53,7 @@ class Life {
     else say("registered again as " + reply->module_id());
     id_ = reply->module_id();
     lease_ = reply->lease_id();
-    next_beat_ = now() + std::chrono::milliseconds(reply->heartbeat_interval_ms());
+    next_beat_ = mono_now() + std::chrono::milliseconds(reply->heartbeat_interval_ms());
     return {};
   }
 
@@ -60,9 +61,9 @@ class Life {
     v1::HeartbeatRequest request;
     request.set_module_id(id_);
     request.set_lease_id(lease_);
-    if (auto load = load_.sample(child_, now()); load.ByteSizeLong() > 0) *request.mutable_load() = std::move(load);
+    if (auto load = load_.sample(child_, mono_now()); load.ByteSizeLong() > 0) *request.mutable_load() = std::move(load);
     const auto reply = client_.heartbeat(request);
-    next_beat_ = now() + (reply ? Duration(std::chrono::milliseconds(reply->heartbeat_interval_ms())) : retry_after);
+    next_beat_ = mono_now() + (reply ? Duration(std::chrono::milliseconds(reply->heartbeat_interval_ms())) : retry_after);
     if (!reply) return missed(reply.error());
     const auto wish = reply->wish();
     if (wish != wish_ && wish == v1::WISH_DRAIN) say(id_ + " is draining: " + reply->reason());
@@ -87,7 +88,7 @@ class Life {
 
   void wait() {
     pollfd ready{signals_.get(), POLLIN, 0};
-    const auto left = std::max<std::int64_t>(0, (next_beat_ - now()) / 1ms + 1);
+    const auto left = std::max<std::int64_t>(0, (next_beat_ - mono_now()) / 1ms + 1);
     if (poll(&ready, 1, static_cast<int>(std::min<std::int64_t>(left, 60000))) <= 0) return;
     signalfd_siginfo info;
     while (read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
@@ -121,13 +122,13 @@ class Life {
   }
 
   void wait_for_drain(std::uint32_t timeout_ms) {
-    const auto deadline = now() + std::chrono::milliseconds(timeout_ms);
-    while (now() < deadline && child_ > 0) {
+    const auto deadline = mono_now() + std::chrono::milliseconds(timeout_ms);
+    while (mono_now() < deadline && child_ > 0) {
       v1::HeartbeatRequest request;
       request.set_module_id(id_);
       request.set_lease_id(lease_);
       if (const auto reply = client_.heartbeat(request); !reply || reply->wish() == v1::WISH_STOP) return;      // gone from the list: drained
-      next_beat_ = now() + 500ms;
+      next_beat_ = mono_now() + 500ms;
       wait();
     }
   }
@@ -152,8 +153,8 @@ class Life {
 
   Result<cli::ExitCode> end_child() {
     if (child_ > 0) kill(child_, SIGTERM);
-    const auto deadline = now() + end_patience;
-    while (child_ > 0 && now() < deadline) {
+    const auto deadline = mono_now() + end_patience;
+    while (child_ > 0 && mono_now() < deadline) {
       next_beat_ = deadline;
       wait();
       reap();

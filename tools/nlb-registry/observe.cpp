@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "libnlb/cli/ndjson.hpp"
+#include "libnlb/daemon/clock.hpp"
 #include "libnlb/metrics/exposition.hpp"
 #include "libnlb/rpc/status.hpp"
 #include "tools/nlb-registry/answers.hpp"
@@ -11,12 +12,12 @@
 
 namespace nlb::registrar {
 
+using daemon::mono_now;
+
 using cli::Json;
 namespace m = metrics;
 
 namespace {
-
-MonoTime now() { return std::chrono::steady_clock::now(); }
 
 Json modules_json(const Engine& engine) {
   Json all = Json::array();
@@ -25,7 +26,7 @@ Json modules_json(const Engine& engine) {
     const auto id = registry::module_id(module.key());
     all.push_back({{"module", id}, {"address", to_string(module.data)}, {"protocol", to_string(module.protocol)}, {"version", module.version},
                    {"phase", to_string(module.state.phase)}, {"health", to_string(module.state.health)}, {"reason", module.state.reason},
-                   {"routable", registry::is_routable(module)}, {"lease_remaining_seconds", to_seconds(view.lease_end - now())},
+                   {"routable", registry::is_routable(module)}, {"lease_remaining_seconds", to_seconds(view.lease_end - mono_now())},
                    {"heartbeats", view.heartbeats}, {"sessions", engine.sessions().of(id)}, {"checks", view.health.checks},
                    {"check_failures", view.health.failures}, {"last_error", view.health.last_error}});
   });
@@ -100,7 +101,7 @@ std::string status_json(const Service& service) {
   Json refusals = Json::object();
   for (std::size_t i = 0; i < counters.refusals.size(); ++i) refusals[std::string(registry::refusal_names[i])] = counters.refusals[i];
   const Json status = {
-      {"tool", "nlb-registry"}, {"version", NLB_VERSION}, {"pid", ::getpid()}, {"uptime_seconds", to_seconds(now() - engine.started())},
+      {"tool", "nlb-registry"}, {"version", NLB_VERSION}, {"pid", ::getpid()}, {"uptime_seconds", to_seconds(mono_now() - engine.started())},
       {"grpc", to_string(service.server().address())}, {"insecure", service.server().plain_to_strangers()},
       {"leading", engine.leading()}, {"leader", engine.leading() ? to_string(service.server().address()) : engine.leader()}, {"epoch", engine.epoch()},
       {"revision", engine.members().revision()}, {"registrations", counters.registrations}, {"heartbeats", counters.heartbeats},
@@ -118,7 +119,7 @@ std::string metrics_text(const Service& service) {
   const auto& engine = service.engine();
   m::Snapshot out;
   out.add(m::build_info, {"nlb-registry", NLB_VERSION}, 1);
-  const auto started = std::chrono::system_clock::now() - (now() - engine.started());
+  const auto started = std::chrono::system_clock::now() - (mono_now() - engine.started());
   out.add(m::start_time, {}, std::chrono::duration<double>(started.time_since_epoch()).count());
   out.add(m::reloads, {"applied"}, service.reloads);
   out.add(m::reloads, {"refused"}, service.reloads_refused);

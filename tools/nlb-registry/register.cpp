@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "libnlb/bus/records.hpp"
+#include "libnlb/daemon/clock.hpp"
 #include "tools/nlb-registry/life.hpp"
 
 namespace nlb::registrar {
@@ -20,10 +21,6 @@ Result<std::uint32_t> milliseconds(const std::string& text, const char* flag) {
 template <std::size_t N>
 int index_of(const std::array<std::string_view, N>& names, const std::string& name) {
   return static_cast<int>(std::find(names.begin(), names.end(), name) - names.begin());
-}
-
-std::uint64_t unix_us() {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
 }
 
 Result<> fill_check(v1::Module& module, const RegisterOptions& o) {
@@ -110,7 +107,7 @@ Result<cli::ExitCode> register_module(const RegisterOptions& options, const cli:
   const auto drain_timeout = options.drain_timeout == "0" ? Result<std::uint32_t>(0u) : milliseconds(options.drain_timeout, "--drain-timeout");
   if (!drain_timeout) return tl::unexpected(drain_timeout.error());
   const bool stays = options.keep || !options.command.empty();
-  if (stays && module->incarnation() == 0) module->set_incarnation(unix_us());
+  if (stays && module->incarnation() == 0) module->set_incarnation(daemon::unix_us());
   std::optional<SignalDescriptor> signals;
   if (stays) signals.emplace();
   auto client = connect(options.client);

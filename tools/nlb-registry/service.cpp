@@ -15,6 +15,7 @@
 #include "libnlb/bus/codec_topic.hpp"
 #include "libnlb/cli/config_file.hpp"
 #include "libnlb/core/hash.hpp"
+#include "libnlb/daemon/clock.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/store/open.hpp"
 #include "nlb/v1/bus.pb.h"
@@ -31,17 +32,13 @@ std::uint64_t random_seed() {
   return seed;
 }
 
-std::uint64_t unix_us() {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
-}
-
 // Greater than every epoch before it as long as the store lives, and by the clock when it doesn't.
 Result<std::uint64_t> next_epoch(store::Store& store) {
   auto entry = store.get("epoch");
   if (!entry) return tl::unexpected(entry.error());
   std::uint64_t stored = 0;
   if (*entry) std::from_chars((*entry)->value.data(), (*entry)->value.data() + (*entry)->value.size(), stored);
-  const auto epoch = std::max(stored + 1, unix_us());
+  const auto epoch = std::max(stored + 1, daemon::unix_us());
   if (auto put = store.put("epoch", std::to_string(epoch)); !put) return tl::unexpected(put.error());
   return epoch;
 }

@@ -5,11 +5,14 @@
 #include <cstdlib>
 
 #include "libnlb/bus/codec_topic.hpp"
+#include "libnlb/daemon/clock.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/orchestrator/factory.hpp"
 #include "tools/nlb-scale/policy.hpp"
 
 namespace nlb::tool {
+
+using daemon::mono_now;
 namespace {
 
 constexpr Duration tick_period = std::chrono::milliseconds(250);
@@ -18,8 +21,6 @@ constexpr Duration target_retry = std::chrono::seconds(5);
 constexpr Duration bus_interval = std::chrono::seconds(5);
 constexpr Duration traffic_recent = std::chrono::minutes(1);
 constexpr std::string_view first_version = "v1";
-
-MonoTime mono_now() { return std::chrono::steady_clock::now(); }
 
 std::set<std::string> written_keys(const config::Loaded& loaded) {
   std::set<std::string> keys;

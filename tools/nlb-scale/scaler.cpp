@@ -4,18 +4,20 @@
 
 #include <algorithm>
 
+#include "libnlb/daemon/clock.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/scale/demand.hpp"
 #include "tools/nlb-scale/policy.hpp"
 
 namespace nlb::tool {
+
+using daemon::mono_now;
 namespace {
 
 constexpr Duration drain_look = std::chrono::milliseconds(500);
 constexpr Duration repair_period = std::chrono::seconds(10);
 constexpr Duration facts_wait = std::chrono::seconds(15);   // for the peers' facts after a start
 
-MonoTime mono_now() { return std::chrono::steady_clock::now(); }
 scale::Now now_both() { return {mono_now(), std::chrono::system_clock::now()}; }
 
 scale::ReplicaSeen seen_of(const orchestrator::Instance& i) {

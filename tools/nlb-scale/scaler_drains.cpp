@@ -3,14 +3,15 @@
 #include <algorithm>
 
 #include "libnlb/daemon/log.hpp"
+#include "libnlb/daemon/clock.hpp"
 #include "tools/nlb-scale/scaler.hpp"
 
 namespace nlb::tool {
+
+using daemon::mono_now;
 namespace {
 
 constexpr Duration stop_grace = std::chrono::seconds(10);
-
-MonoTime mono_now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 

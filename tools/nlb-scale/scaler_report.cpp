@@ -4,14 +4,16 @@
 #include <nlohmann/json.hpp>
 
 #include "libnlb/daemon/log.hpp"
+#include "libnlb/daemon/clock.hpp"
 #include "tools/nlb-scale/scaler.hpp"
 
 namespace nlb::tool {
+
+using daemon::mono_now;
 namespace {
 
 using Json = nlohmann::json;
 
-MonoTime mono_now() { return std::chrono::steady_clock::now(); }
 WallTime wall_now() { return std::chrono::system_clock::now(); }
 std::int64_t unix_ms(WallTime t) { return t.time_since_epoch() / std::chrono::milliseconds(1); }
 WallTime from_unix_ms(std::int64_t ms) { return WallTime(std::chrono::milliseconds(ms)); }

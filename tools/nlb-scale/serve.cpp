@@ -28,9 +28,9 @@ Result<cli::ConfigFile> load(const cli::ConfigOptions& options) {
 }
 
 // Leads, or waits for the one who does.
-class Service {
+class Standby {
  public:
-  Service(const ServeOptions& options, cli::ConfigFile file, daemon::Daemon& daemon) : options_(options), file_(std::move(file)), daemon_(daemon) {}
+  Standby(const ServeOptions& options, cli::ConfigFile file, daemon::Daemon& daemon) : options_(options), file_(std::move(file)), daemon_(daemon) {}
 
   Result<> start() { return file_.config.store.etcd_endpoints.empty() ? try_to_lead() : campaign(); }
 
@@ -128,15 +128,15 @@ Result<cli::ExitCode> serve(const ServeOptions& options) {
   if (started->parent) return *started->parent;
   daemon::Daemon& daemon = *started->daemon;
 
-  Service service(options, *file, daemon);
-  if (auto tried = service.start(); !tried) return tl::unexpected(tried.error());
-  daemon.admin().route("/metrics", [&](const auto&) { return daemon::metrics_response(service.metrics()); });
-  daemon.admin().route("/status", [&](const auto&) { return daemon::json_response(service.status()); });
+  Standby standby(options, *file, daemon);
+  if (auto tried = standby.start(); !tried) return tl::unexpected(tried.error());
+  daemon.admin().route("/metrics", [&](const auto&) { return daemon::metrics_response(standby.metrics()); });
+  daemon.admin().route("/status", [&](const auto&) { return daemon::json_response(standby.status()); });
   daemon::ServeHooks hooks;
-  hooks.reload = [&] { return service.reload(); };
+  hooks.reload = [&] { return standby.reload(); };
   hooks.drain = [&](MonoTime) { daemon.finish(); };     // replicas go on without us
-  hooks.stop = [&] { service.stop(); };
-  hooks.not_ready = [&] { return service.not_ready(); };
+  hooks.stop = [&] { standby.stop(); };
+  hooks.not_ready = [&] { return standby.not_ready(); };
   return daemon.serve(hooks);
 }
 

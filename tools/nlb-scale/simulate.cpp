@@ -21,7 +21,7 @@
 namespace nlb::tool {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 constexpr std::size_t sweep_max = 1000;
 
 Result<double> number(std::string_view text, std::string_view what) {
@@ -122,7 +122,7 @@ Result<Job> make_job(const LoadedTrace& trace, scale::Strategy strategy, double 
   return job;
 }
 
-Json summary(const Job& job, const scale::Score& s) {
+OrderedJson summary(const Job& job, const scale::Score& s) {
   return {{"trace", job.trace->name}, {"strategy", scale::to_string(job.policy.strategy)}, {"target", job.target},
           {"cost", s.cost}, {"slo_percent", s.slo_percent}, {"over_percent", s.over_percent}, {"shed_ppm", s.shed_ppm},
           {"flaps_per_day", s.flaps_per_day}, {"actions_per_day", s.actions_per_day},
@@ -136,7 +136,7 @@ Json summary(const Job& job, const scale::Score& s) {
 void print_steps(const Job& job, const std::vector<scale::Step>& steps) {
   const auto strategy = scale::to_string(job.policy.strategy);
   for (const auto& step : steps)
-    std::cout << Json{{"t", step.t}, {"ordered", step.ordered}, {"ready", step.ready}, {"strategy", strategy}, {"target", job.target}, {"trace", job.trace->name}} << "\n";
+    std::cout << OrderedJson{{"t", step.t}, {"ordered", step.ordered}, {"ready", step.ready}, {"strategy", strategy}, {"target", job.target}, {"trace", job.trace->name}} << "\n";
 }
 
 void print_row(const Job& job, const scale::Score& s, bool best) {
@@ -176,10 +176,10 @@ Result<cli::ExitCode> explain_at(const Job& job, const std::string& when, cli::O
   });
   if (last_t < 0) return fail(ErrorKind::not_found, "--explain " + when + ": no decision until then");
   if (output == cli::Output::ndjson) {
-    Json rules = Json::array();
+    OrderedJson rules = OrderedJson::array();
     for (std::size_t i = 0; i < last.opinion_count; ++i)
       rules.push_back({{"rule", scale::to_string(last.opinions[i].rule)}, {"wanted", last.opinions[i].wanted}, {"value", last.opinions[i].value}});
-    std::cout << Json{{"t", last_t}, {"ordered", last.current}, {"ready", last.ready}, {"wanted", last.wanted}, {"winner", scale::to_string(last.winner)},
+    std::cout << OrderedJson{{"t", last_t}, {"ordered", last.current}, {"ready", last.ready}, {"wanted", last.wanted}, {"winner", scale::to_string(last.winner)},
                       {"without_winner", last.counterfactual()}, {"rules", rules}} << "\n";
   } else {
     std::cout << "t " << last_t << "  " << scale::explain(last);
