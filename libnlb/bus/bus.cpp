@@ -3,68 +3,81 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <charconv>
-#include <deque>
+#include <algorithm>
 #include <future>
 #include <mutex>
 #include <thread>
 
 #include "libnlb/bus/codec_topic.hpp"
-#include "libnlb/bus/fence_state.hpp"
-#include "libnlb/bus/records.hpp"
-#include "libnlb/bus/sockets.hpp"
+#include "libnlb/bus/owner_end.hpp"
+#include "libnlb/bus/peers.hpp"
 #include "libnlb/core/hash.hpp"
+#include "libnlb/daemon/clock.hpp"
 
 namespace nlb::bus {
+
+using daemon::mono_now;
 
 namespace {
 
 constexpr auto tick = std::chrono::milliseconds(50);
-constexpr Duration greeting_min = std::chrono::milliseconds(10);     // between two beats for those who have just come
-constexpr int batch_max = 1000;                                      // messages from one socket before the others have their turn
-constexpr int sync_high_water_mark = 64;                             // chunks of up to 1 MiB that wait for one asker
-constexpr std::size_t cached_snapshots_max = 8;
+constexpr auto status_period = std::chrono::milliseconds(100);
 
-MonoTime now() { return std::chrono::steady_clock::now(); }
-bool is_tcp(const std::string& endpoint) { return endpoint.starts_with("tcp://"); }
-
-struct Peer {
-  PeerOptions options;
-  std::unique_ptr<SubscriberState> state;
-  zmq::socket_t news, sync;
-  std::uint64_t undecodable = 0;
+struct Keys {                  // as they are on the disk now
+  KeyPair own;
+  Readers readers;
+  std::map<std::string, std::vector<std::string>> servers;      // by the peer's endpoint
 };
 
-struct CachedAnswer {          // the chunks of one snapshot, encoded once for everybody who asks at this sequence number
-  std::vector<std::string> classes;
-  std::uint64_t seq = 0;
-  std::vector<std::pair<std::string, std::uint32_t>> chunks;      // bytes and their CRC, which the request's id continues
-};
+Result<Keys> read_keys(const Options& options) {
+  Keys keys{options.keys, {}, {}};
+  if (!options.secret_key_file.empty()) {
+    auto own = load_keys(options.secret_key_file);
+    if (!own) return tl::unexpected(own.error());
+    keys.own = std::move(*own);
+  }
+  if (options.owner && !options.allowed_keys_dir.empty()) {
+    auto readers = load_readers(options.allowed_keys_dir);
+    if (!readers) return tl::unexpected(readers.error());
+    keys.readers = std::move(*readers);
+  }
+  for (const auto& peer : options.peers) {
+    auto& server = keys.servers[peer.publish] = peer.server_keys;
+    if (peer.server_key_file.empty()) continue;
+    auto read = load_public_keys(peer.server_key_file);
+    if (!read) return tl::unexpected(read.error());
+    server = std::move(*read);
+  }
+  return keys;
+}
+
+Result<> check_tcp(const Options& options, const Keys& keys) {
+  if (options.insecure) return {};
+  if (options.owner && is_tcp(options.publish) && keys.own.secret_key.empty())
+    return fail(ErrorKind::refused, "bind " + options.publish + ": tcp needs CURVE keys: make them with nlb-registry keygen, or say --insecure");
+  for (const auto& peer : options.peers)
+    if (is_tcp(peer.publish) && (keys.servers.at(peer.publish).empty() || keys.own.secret_key.empty()))
+      return fail(ErrorKind::refused, "connect " + peer.publish + ": tcp needs CURVE: name the owner's public key and our own, or say --insecure");
+  return {};
+}
+
+PeerStatus status_of(const PeerEnd& end) {
+  const auto& state = end.state();
+  return {end.options().publish, state.owner_name(),      end.options().dynamic, state.phase(),  state.epoch(),    mono_now() - state.heard_at(),
+          state.facts().size(),  state.quarantined(),     state.refused_classes(), end.undecodable(), state.counters()};
+}
 
 }  // namespace
-
-std::string derived_sync(const std::string& publish) {
-  const auto colon = publish.rfind(':');
-  if (!is_tcp(publish) || colon == std::string::npos) return publish + ".sync";
-  unsigned port = 0;
-  const auto text = publish.substr(colon + 1);
-  if (std::from_chars(text.data(), text.data() + text.size(), port).ec != std::errc{}) return publish;      // "*": any other port
-  return publish.substr(0, colon + 1) + std::to_string(port + 1);
-}
 
 struct Bus::Impl {
   Options options;
   OnChange on_change;
   zmq::context_t context{1};
-  std::optional<Door> door;
-  std::optional<OwnerState> owner;
-  zmq::socket_t news, sync;
-  std::vector<Peer> peers;
-  FenceState fence;
-  std::deque<CachedAnswer> cache;
-  Status counted;                        // of the bus's thread
-  MonoTime next_beat, greet_after, status_at;
-  bool greet = false;
+  std::unique_ptr<OwnerEnd> owner;
+  std::unique_ptr<Peers> peers;
+  std::vector<Change> known;
+  std::vector<OwnerEntry> followed;      // of the directory that we keep
+  MonoTime status_at;
 
   int wake = -1;
   mutable std::mutex mutex;              // guards the three below: the only things both sides touch
@@ -99,193 +112,35 @@ struct Bus::Impl {
 
   // ---- set-up, before the thread runs
 
-  Result<> check() const {
-    const auto open = [&](const std::string& endpoint, bool has_key) { return is_tcp(endpoint) && !options.insecure && !has_key; };
-    if (options.owner && open(options.publish, !options.keys.secret_key.empty()))
-      return fail(ErrorKind::refused, "bind " + options.publish + ": tcp needs CURVE keys: make them with nlb-registry keygen, or say --insecure");
-    for (const auto& peer : options.peers)
-      if (open(peer.publish, !peer.server_key.empty() && !options.keys.secret_key.empty()))
-        return fail(ErrorKind::refused, "connect " + peer.publish + ": tcp needs CURVE: name the owner's public key and our own, or say --insecure");
+  Result<> open() {
+    auto keys = read_keys(options);
+    if (!keys) return tl::unexpected(keys.error());
+    if (auto safe = check_tcp(options, *keys); !safe) return safe;
+    if (options.owner) {
+      auto end = OwnerEnd::open(context, {*options.owner, options.publish, options.sync, keys->own, keys->readers, options.keeps_directory, options.high_water_mark});
+      if (!end) return tl::unexpected(end.error());
+      owner = std::move(*end);
+    }
+    return open_peers(*keys);
+  }
+
+  Result<> open_peers(const Keys& keys) {
+    auto seed = mix64(static_cast<std::uint64_t>(mono_now().time_since_epoch().count()) ^ static_cast<std::uint64_t>(::getpid()) << 32);
+    auto& classes = options.subscriber.classes;
+    const bool show_directory = classes.empty() || std::find(classes.begin(), classes.end(), directory_topic) != classes.end();
+    if (!show_directory && options.follow_directory) classes.emplace_back(directory_topic);
+    std::sort(classes.begin(), classes.end());
+    const PeersOptions of_all{options.subscriber, keys.own, std::move(options.known), options.merged, show_directory, options.follow_directory, options.insecure, options.high_water_mark};
+    peers = std::make_unique<Peers>(context, of_all, seed, [this](const std::string& peer, std::vector<Change> changes) {
+      if (!thread.joinable()) std::move(changes.begin(), changes.end(), std::back_inserter(known));
+      else if (on_change) on_change({peer, std::move(changes)});
+    });
+    for (auto& peer : options.peers) {
+      PeerEndOptions end{peer.publish, peer.sync.empty() ? derived_sync(peer.publish) : peer.sync, keys.servers.at(peer.publish), keys.own, {}, std::move(peer.known)};
+      if (auto added = peers->add(std::move(end), mono_now()); !added) return added;
+    }
+    peers->follow_known(mono_now());
     return {};
-  }
-
-  Result<> open_owner() {
-    const bool curve = !options.keys.secret_key.empty() && is_tcp(options.publish);
-    if (curve) {
-      auto allowed = options.allowed_keys_dir.empty() ? std::map<std::string, std::string>{} : load_allowed(options.allowed_keys_dir);
-      if (!allowed) return tl::unexpected(allowed.error());
-      door.emplace(context, std::move(*allowed));      // before any bind
-    }
-    owner.emplace(*options.owner);
-    news = zmq::socket_t(context, zmq::socket_type::xpub);
-    sync = zmq::socket_t(context, zmq::socket_type::router);
-    set_common_options(news, options.high_water_mark);
-    set_common_options(sync, sync_high_water_mark);
-    if (curve) be_curve_server(news, options.keys), be_curve_server(sync, options.keys);
-    news.set(zmq::sockopt::xpub_verbose, 1);           // every new subscriber is seen, so it can be greeted
-    zmq_setsockopt(news.handle(), ZMQ_XPUB_WELCOME_MSG, welcome_topic.data(), welcome_topic.size());
-    sync.set(zmq::sockopt::router_mandatory, 1);
-    const auto wanted_sync = options.sync.empty() ? derived_sync(options.publish) : options.sync;
-    std::string endpoint = options.publish;
-    try {
-      news.bind(endpoint);
-      endpoint = wanted_sync;
-      sync.bind(endpoint);
-    } catch (const zmq::error_t& e) {
-      return fail(ErrorKind::unavailable, "bind " + endpoint + ": " + e.what() + ": is another process using it?");
-    }
-    counted.publish = news.get(zmq::sockopt::last_endpoint);
-    counted.sync = sync.get(zmq::sockopt::last_endpoint);
-    counted.epoch = owner->options().epoch;
-    return {};
-  }
-
-  Result<> open_peers() {
-    std::uint64_t seed = mix64(static_cast<std::uint64_t>(now().time_since_epoch().count()) ^ static_cast<std::uint64_t>(::getpid()) << 32);
-    for (auto& options_of_peer : options.peers) {
-      Peer peer{std::move(options_of_peer), std::make_unique<SubscriberState>(options.subscriber, splitmix64(seed), now()), {}, {}, 0};
-      if (peer.options.sync.empty()) peer.options.sync = derived_sync(peer.options.publish);
-      if (peer.options.known.epoch != 0) peer.state->preload(std::move(peer.options.known), now());
-      try {
-        connect(peer);
-      } catch (const zmq::error_t& e) {
-        return fail(ErrorKind::config, "connect " + peer.options.publish + ": " + e.what() + ": give ipc:///path or tcp://address:port");
-      }
-      peers.push_back(std::move(peer));
-    }
-    return {};
-  }
-
-  // Takes the place of the peer's sockets only once it is whole. Throws zmq::error_t.
-  void connect(Peer& peer) {
-    zmq::socket_t news_of_peer(context, zmq::socket_type::sub), sync_of_peer(context, zmq::socket_type::dealer);
-    for (auto* socket : {&news_of_peer, &sync_of_peer}) {
-      set_common_options(*socket, options.high_water_mark);
-      if (!peer.options.server_key.empty()) be_curve_client(*socket, options.keys, peer.options.server_key);
-    }
-    news_of_peer.set(zmq::sockopt::subscribe, welcome_topic);
-    for (const auto& name : options.subscriber.classes) news_of_peer.set(zmq::sockopt::subscribe, name);
-    if (options.subscriber.classes.empty()) news_of_peer.set(zmq::sockopt::subscribe, "");
-    news_of_peer.set(zmq::sockopt::subscribe, beat_topic);   // last: who hears a beat has all its subscriptions in place
-    news_of_peer.connect(peer.options.publish);
-    sync_of_peer.connect(peer.options.sync);
-    peer.news = std::move(news_of_peer);
-    peer.sync = std::move(sync_of_peer);
-  }
-
-  // Where descriptors have run out the old sockets stay and go on trying; the next silence asks again.
-  void reconnect(Peer& peer) {
-    try {
-      connect(peer);
-    } catch (const zmq::error_t&) {
-      ++counted.reconnects_failed;
-    }
-  }
-
-  // ---- the owner's side
-
-  void send_news(const Update& update) {
-    const Message message{update.topic, owner->header(update, now()), update.payload};
-    ++counted.published;
-    news.set(zmq::sockopt::xpub_nodrop, 1);                  // only to learn that somebody is full; then drop for that one alone
-    if (send(news, message) == Sent::yes) return;
-    ++counted.slow_subscriber_drops;
-    news.set(zmq::sockopt::xpub_nodrop, 0);
-    (void)send(news, message);
-  }
-
-  void send_beat() {
-    const auto payload = make_payload(encode_beat(owner->beat(), NLB_VERSION));
-    news.set(zmq::sockopt::xpub_nodrop, 0);
-    (void)send(news, {std::string(beat_topic), owner->header_of_beat(payload), payload});
-    greet = false;
-    greet_after = now() + greeting_min;
-  }
-
-  void read_subscriptions() {
-    for (auto frames = receive(news); !frames.empty(); frames = receive(news)) {
-      const auto text = frames[0].to_string_view();
-      if (text.size() == 1 + beat_topic.size() && text[0] == 1 && text.substr(1) == beat_topic) greet = true;
-    }
-  }
-
-  void read_requests() {
-    for (int n = 0; n < batch_max; ++n) {
-      const auto frames = receive(sync);
-      if (frames.empty()) return;
-      const auto message = message_of(frames, 1);
-      if (!message || message->topic != sync_topic || !message->payload) continue;
-      if (const auto request = decode_request(*message->payload)) answer(frames[0], *request);
-    }
-  }
-
-  void answer(const zmq::message_t& route, const SyncRequest& request) {
-    ++counted.sync_requests;
-    const auto id = request_id_field(request.id);
-    for (const auto& [bytes, crc] : encoded(request)) {
-      const auto payload = make_payload(bytes + id);
-      Header header{header_version, Flag::sync, owner->options().epoch, owner->head(), owner->options().id, 0, 0, crc32c(as_bytes(id), crc)};
-      if (send(sync, {std::string(chunk_topic), header, payload}, &route) == Sent::yes) continue;
-      ++counted.sync_drops;              // the asker asks again
-      return;
-    }
-  }
-
-  std::vector<std::pair<std::string, std::uint32_t>> encoded(const SyncRequest& request) {
-    const auto chunks = [&] {
-      std::vector<std::pair<std::string, std::uint32_t>> all;
-      for (const auto& chunk : owner->answer(request)) {
-        auto bytes = encode_chunk(chunk, now());
-        const auto crc = crc32c(as_bytes(bytes));
-        all.emplace_back(std::move(bytes), crc);
-      }
-      return all;
-    };
-    if (request.have_epoch == owner->options().epoch) return chunks();      // most likely a delta, and each asker's own
-    for (const auto& cached : cache)
-      if (cached.seq == owner->head() && cached.classes == request.classes) return cached.chunks;
-    if (cache.size() >= cached_snapshots_max) cache.pop_front();
-    cache.push_back({request.classes, owner->head(), chunks()});
-    return cache.back().chunks;
-  }
-
-  // ---- the subscriber's side
-
-  void act(Peer& peer, Effects effects) {
-    if (effects.reconnect) reconnect(peer);
-    if (effects.request) {
-      const auto payload = make_payload(encode_request(*effects.request));
-      (void)send(peer.sync, {std::string(sync_topic), {.flags = Flag::sync, .payload_crc = crc_of(payload)}, payload});
-    }
-    std::erase_if(effects.changes, [&](const Change& c) { return !fence.admit(class_of(c.topic), c.epoch, c.owner); });
-    if (!effects.changes.empty() && on_change) on_change({peer.options.publish, std::move(effects.changes)});
-  }
-
-  void read_news(Peer& peer) {
-    for (int n = 0; n < batch_max; ++n) {
-      auto frames = receive(peer.news);
-      if (frames.empty()) return;
-      if (frames.size() == 1 && frames[0].to_string_view() == welcome_topic) {
-        act(peer, peer.state->welcome(now()));
-        continue;
-      }
-      auto message = message_of(frames, 0);
-      if (!message) ++peer.undecodable;
-      else if (!message->header.has(Flag::beat)) act(peer, peer.state->news(std::move(*message), now()));
-      else if (const auto beat = message->payload ? decode_beat(*message->payload) : fail(ErrorKind::bad_input, "")) act(peer, peer.state->beat(message->header, *beat, now()));
-      else ++peer.undecodable;
-    }
-  }
-
-  void read_chunks(Peer& peer) {
-    for (int n = 0; n < batch_max; ++n) {
-      const auto frames = receive(peer.sync);
-      if (frames.empty()) return;
-      const auto message = message_of(frames, 0);
-      auto chunk = message && message->payload ? decode_chunk(*message->payload, message->header.owner, now()) : fail(ErrorKind::bad_input, "");
-      if (chunk) act(peer, peer.state->chunk(std::move(*chunk), now()));
-      else ++peer.undecodable;
-    }
   }
 
   // ---- the loop
@@ -304,25 +159,43 @@ struct Bus::Impl {
     return !stopping;
   }
 
-  void on_time() {
-    if (owner && (now() >= next_beat || (greet && now() >= greet_after))) {
-      if (now() >= next_beat) next_beat = now() + owner->options().beat_interval;
-      send_beat();
-    }
-    for (auto& peer : peers) act(peer, peer.state->tick(now()));
-    if (now() < status_at) return;
-    status_at = now() + 100ms;
-    show_status();
+  void follow_own_directory(const OwnerEntry& entry) {
+    auto owners = owner->directory();
+    if (owners == followed) return;
+    followed = std::move(owners);
+    peers->follow(followed, entry.name, entry.publish, mono_now());
   }
 
   void show_status() {
-    auto next = counted;
-    next.head_seq = owner ? owner->head() : 0;
-    next.fence_refused = fence.refused();
-    if (door) next.curve_accepted = door->accepted, next.curve_refused = door->refused;
-    for (const auto& peer : peers)
-      next.peers.push_back({peer.options.publish, peer.state->owner_name(), peer.state->phase(), peer.state->epoch(), now() - peer.state->heard_at(),
-                            peer.state->facts().size(), peer.state->quarantined(), peer.undecodable, peer.state->counters()});
+    Status next;
+    if (owner) {
+      const auto& counters = owner->counters();
+      next.publish = owner->bound_publish();
+      next.sync = owner->bound_sync();
+      next.open_to_strangers = is_tcp(next.publish) && owner->door() == nullptr;
+      next.epoch = owner->state().options().epoch;
+      next.head_seq = owner->state().head();
+      next.published = counters.published;
+      next.slow_subscriber_drops = counters.slow_subscriber_drops;
+      next.sync_requests = counters.sync_requests;
+      next.sync_drops = counters.sync_drops;
+      next.classes_refused = counters.classes_refused;
+      next.hellos_refused = counters.hellos_refused;
+      next.followers = owner->followers();
+      if (options.keeps_directory) next.directory = owner->directory();
+      if (owner->door()) next.curve_accepted = owner->door()->accepted, next.curve_refused = owner->door()->refused;
+    }
+    const auto& merge = peers->merge();
+    next.fence_refused = merge.refused();
+    next.facts = merge.size();
+    next.kept = merge.kept();
+    next.conflicts = merge.conflicts();
+    next.turned_away = peers->counters().turned_away;
+    for (const auto& end : peers->ends()) {
+      if (!end) continue;
+      next.reconnects_failed += end->reconnects_failed();
+      next.peers.push_back(status_of(*end));
+    }
     std::lock_guard lock(mutex);
     shown = std::move(next);
   }
@@ -330,17 +203,21 @@ struct Bus::Impl {
   void loop() {
     do {
       std::vector<zmq::pollitem_t> items = {{nullptr, wake, ZMQ_POLLIN, 0}};
-      const auto add = [&](zmq::socket_t& socket) { items.push_back({socket.handle(), 0, ZMQ_POLLIN, 0}); };
-      if (owner) add(news), add(sync);
-      if (door) add(door->socket());
-      for (auto& peer : peers) add(peer.news), add(peer.sync);
+      if (owner) owner->add_to(items);
+      peers->add_to(items);
       try {
-        zmq::poll(items, greet ? std::chrono::milliseconds(1) : std::chrono::milliseconds(tick));
+        zmq::poll(items, owner && owner->greets() ? std::chrono::milliseconds(1) : std::chrono::milliseconds(tick));
       } catch (const zmq::error_t&) {}                       // EINTR: the next turn looks again
-      if (door) door->serve();
-      if (owner) read_subscriptions(), read_requests();
-      for (auto& peer : peers) read_news(peer), read_chunks(peer);
-      on_time();
+      const auto entry = owner ? std::optional(owner->entry()) : std::nullopt;
+      if (owner) owner->serve(mono_now());
+      peers->serve(mono_now(), entry);
+      if (owner) owner->on_time(mono_now());
+      peers->on_time(mono_now(), entry);
+      if (mono_now() >= status_at) {
+        status_at = mono_now() + status_period;
+        if (owner && options.keeps_directory) follow_own_directory(*entry);
+        show_status();
+      }
     } while (run_commands());
   }
 };
@@ -350,44 +227,45 @@ Bus::~Bus() = default;
 
 Result<std::unique_ptr<Bus>> Bus::start(Options options, OnChange on_change) {
   auto impl = std::make_unique<Impl>(std::move(options), std::move(on_change));
-  if (auto ok = impl->check(); !ok) return tl::unexpected(ok.error());
-  if (impl->options.owner)
-    if (auto ok = impl->open_owner(); !ok) return tl::unexpected(ok.error());
-  if (auto ok = impl->open_peers(); !ok) return tl::unexpected(ok.error());
+  if (auto opened = impl->open(); !opened) return tl::unexpected(opened.error());
   impl->show_status();
   auto* raw = impl.get();
-  impl->thread = std::thread([raw] { raw->loop(); });
+  std::promise<void> begin;
+  impl->thread = std::thread([raw, ready = begin.get_future()]() mutable {
+    ready.wait();              // until `thread` is set: who tells looks at it
+    raw->loop();
+  });
+  begin.set_value();
   return std::unique_ptr<Bus>(new Bus(std::move(impl)));
 }
 
+const std::vector<Change>& Bus::known() const { return impl_->known; }
+
 Result<> Bus::publish(std::string topic, std::string payload) {
-  if (!impl_->options.owner) return fail(ErrorKind::internal, "publish " + topic + ": this process owns nothing on the bus");
+  if (!impl_->owner) return fail(ErrorKind::internal, "publish " + topic + ": this process owns nothing on the bus");
   if (!is_topic(topic)) return fail(ErrorKind::internal, "publish \"" + topic + "\": that is no topic");
   if (payload.size() > payload_bytes_max) return fail(ErrorKind::refused, "publish " + topic + ": the payload is over " + std::to_string(payload_bytes_max) + " bytes");
-  return impl_->command([impl = impl_.get(), topic = std::move(topic), payload = make_payload(std::move(payload))] {
-    if (const auto update = impl->owner->publish(topic, payload, now())) impl->send_news(*update);
-  });
+  return impl_->command([impl = impl_.get(), topic = std::move(topic), payload = make_payload(std::move(payload))] { impl->owner->publish(topic, payload, mono_now()); });
 }
 
 Result<> Bus::withdraw(std::string topic) {
-  if (!impl_->options.owner) return fail(ErrorKind::internal, "withdraw " + topic + ": this process owns nothing on the bus");
-  return impl_->command([impl = impl_.get(), topic = std::move(topic)] {
-    if (const auto update = impl->owner->withdraw(topic, now())) impl->send_news(*update);
-  });
+  if (!impl_->owner) return fail(ErrorKind::internal, "withdraw " + topic + ": this process owns nothing on the bus");
+  return impl_->command([impl = impl_.get(), topic = std::move(topic)] { impl->owner->withdraw(topic, mono_now()); });
 }
 
-Result<> Bus::release(std::string peer, std::string topic) {
-  return impl_->command([impl = impl_.get(), peer = std::move(peer), topic = std::move(topic)] {
-    for (auto& p : impl->peers)
-      if (p.options.publish == peer) impl->act(p, p.state->release(topic));
-  });
+Result<> Bus::release(std::string topic) {
+  return impl_->command([impl = impl_.get(), topic = std::move(topic)] { impl->peers->release(topic); });
 }
 
 Result<> Bus::reload_keys() {
-  auto allowed = load_allowed(impl_->options.allowed_keys_dir);
-  if (!allowed) return tl::unexpected(allowed.error());
-  return impl_->command([impl = impl_.get(), keys = std::move(*allowed)] {
-    if (impl->door) impl->door->set_allowed(keys);
+  auto keys = read_keys(impl_->options);
+  if (!keys) return tl::unexpected(keys.error());
+  return impl_->command([impl = impl_.get(), keys = std::move(*keys)] {
+    if (impl->owner) impl->owner->reload(keys.own, keys.readers);
+    impl->peers->set_keys(keys.own, [&](const std::string& publish) {
+      const auto found = keys.servers.find(publish);
+      return found == keys.servers.end() ? std::vector<std::string>() : found->second;
+    });
   });
 }
 
@@ -399,11 +277,7 @@ Status Bus::status() const {
 std::map<std::string, Copy> Bus::copies() const {
   std::promise<std::map<std::string, Copy>> promise;
   auto future = promise.get_future();
-  const auto asked = impl_->command([impl = impl_.get(), &promise] {
-    std::map<std::string, Copy> all;
-    for (const auto& peer : impl->peers) all[peer.options.publish] = peer.state->copy();
-    promise.set_value(std::move(all));
-  });
+  const auto asked = impl_->command([impl = impl_.get(), &promise] { promise.set_value(impl->peers->copies()); });
   return asked ? future.get() : std::map<std::string, Copy>{};
 }
 

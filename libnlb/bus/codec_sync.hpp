@@ -48,7 +48,16 @@ struct SyncChunk {
   std::vector<Update> entries;
   std::uint64_t count = 0;    // in the last chunk, over all of them
   std::uint32_t hash = 0;     // likewise
+  std::vector<std::string> refused_classes{};   // likewise: asked for, and not the asker's to read
 };
+
+struct OwnerEntry {           // of the directory: who binds what
+  std::string name;           // "deploy/host-a": its role, then its own name
+  std::string publish, sync;  // endpoints
+  std::string key;            // CURVE public key in Z85; empty: none
+  bool operator==(const OwnerEntry&) const = default;
+};
+inline std::string_view role_of(std::string_view owner_name) { return owner_name.substr(0, owner_name.find('/')); }
 
 // Running hash of a snapshot or delta: CRC-32C over topic, 0, seq (8 bytes little endian), gone (1 byte), payload.
 std::uint32_t sync_hash(const Update& update, std::uint32_t seed);

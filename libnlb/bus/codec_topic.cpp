@@ -11,6 +11,28 @@ const TopicClass* find_class(std::string_view name) {
   return found == topic_classes.end() ? nullptr : found;
 }
 
+bool is_guarded(std::string_view topic_class) {
+  const auto* known = find_class(topic_class);
+  return known == nullptr || known->guarded;
+}
+
+Conflict conflict_of(std::string_view topic_class) {
+  const auto* known = find_class(topic_class);
+  return known == nullptr ? Conflict::first_named : known->conflict;
+}
+
+const Role* find_role(std::string_view name) {
+  const auto found = std::find_if(roles.begin(), roles.end(), [&](const Role& r) { return r.name == name; });
+  return found == roles.end() ? nullptr : found;
+}
+
+std::vector<std::string> classes_of(const Role& role) {
+  std::vector<std::string> classes;
+  for (const auto name : role.classes)
+    if (!name.empty()) classes.emplace_back(name);
+  return classes;
+}
+
 std::string_view class_of(std::string_view topic) { return topic.substr(0, topic.find('/')); }
 
 bool is_topic(std::string_view topic) {

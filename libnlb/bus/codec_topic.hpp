@@ -1,45 +1,73 @@
-// Topics: "class/part/part". The class says what the payload is, who may write it, and whether two writers could contradict each other.
+// Topics: "class/part/part". The class says what the payload is, who writes it, who reads it, and what counts where two owners contradict
+// each other.
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nlb::bus {
 
-// `fenced`: one owner for the whole class, elected where there are several copies of it; of two, the greater epoch is right.
-// Otherwise each owner has its own copy of a key (every forwarder its own traffic).
+// What counts when several owners name one key (merge_state.hpp): the owner with the greater epoch, its fencing token, where one is
+// elected; the one that is named first in bus.subscribe, where each has keys of its own; or everybody's word.
+enum class Conflict : std::uint8_t { greater_epoch, first_named, each };
+
+// `guarded`: its facts are missed when their owner comes back without them. A forwarder that restarts has no traffic yet, and nothing
+// is wrong with that.
 struct TopicClass {
   std::string_view name;
   std::string_view payload;   // message of proto/nlb/v1
-  std::string_view owner;
-  bool fenced;
+  std::string_view owner;     // the role that writes it
+  bool guarded;
+  Conflict conflict;
 };
 inline constexpr std::array<TopicClass, 15> topic_classes = {{
-    {"modules", "Module", "registry", true},
-    {"health", "HealthDetail", "registry", true},
-    {"loads", "ModuleLoad", "registry", true},
-    {"directory", "Directory", "registry", true},
-    {"splits", "Split", "deploy", true},
-    {"rollouts", "Rollout", "deploy", true},
-    {"holds", "Hold", "deploy", true},
-    {"replicas", "Replicas", "scale", true},
-    {"drains", "Drains", "scale", true},
-    {"forecasts", "Forecast", "scale", true},
-    {"traffic", "Traffic", "forward", false},
-    {"applied", "Applied", "forward", false},
-    {"breakers", "Breaker", "forward", false},
-    {"events", "Event", "every daemon", false},
-    {"beat", "Beat", "every owner", false},
+    {"modules", "Module", "registry", true, Conflict::first_named},
+    {"health", "HealthDetail", "registry", true, Conflict::first_named},
+    {"loads", "ModuleLoad", "registry", true, Conflict::first_named},
+    {"directory", "Directory", "registry", true, Conflict::each},
+    {"splits", "Split", "deploy", true, Conflict::greater_epoch},
+    {"rollouts", "Rollout", "deploy", true, Conflict::greater_epoch},
+    {"holds", "Hold", "deploy", true, Conflict::greater_epoch},
+    {"replicas", "Replicas", "scale", true, Conflict::greater_epoch},
+    {"drains", "Drains", "scale", true, Conflict::greater_epoch},
+    {"forecasts", "Forecast", "scale", true, Conflict::greater_epoch},
+    {"traffic", "Traffic", "forward", false, Conflict::first_named},
+    {"applied", "Applied", "forward", false, Conflict::first_named},
+    {"breakers", "Breaker", "forward", false, Conflict::each},
+    {"events", "Event", "", false, Conflict::each},         // every daemon
+    {"beat", "Beat", "", false, Conflict::each},            // every owner
+}};
+
+// What each daemon reads, by default and by the role of its key; `all` reads everything, and owns nothing.
+struct Role {
+  std::string_view name;
+  std::array<std::string_view, 8> classes;   // sorted; empty ones are none
+};
+inline constexpr std::array<Role, 5> roles = {{
+    {"forward", {"directory", "drains", "modules", "splits"}},
+    {"registry", {"directory", "drains", "traffic"}},
+    {"deploy", {"applied", "directory", "modules", "replicas", "traffic"}},
+    {"scale", {"directory", "holds", "loads", "modules", "rollouts", "splits", "traffic"}},
+    {"all", {}},
 }};
 
 inline constexpr std::string_view beat_topic = "beat";
+inline constexpr std::string_view directory_topic = "directory";
 inline constexpr std::string_view welcome_topic = "welcome";   // the XPUB welcome: one frame, no header
 inline constexpr std::string_view sync_topic = "sync";         // SyncRequest
+inline constexpr std::string_view follow_topic = "follow";     // Follow: what a subscription is over CURVE
+inline constexpr std::string_view hello_topic = "hello";       // Directory.Owner: a subscriber that owns something says where it binds
 inline constexpr std::string_view chunk_topic = "chunk";       // SyncChunk
 
 const TopicClass* find_class(std::string_view name);     // null: not known to this version
+bool is_guarded(std::string_view topic_class);           // a class that this version doesn't know is
+Conflict conflict_of(std::string_view topic_class);
+const Role* find_role(std::string_view name);            // null: none
+std::vector<std::string> classes_of(const Role& role);   // sorted; empty: all
 std::string_view class_of(std::string_view topic);       // up to the first '/'
 
 // Printable ASCII without spaces, no empty part, at most topic_bytes_max.

@@ -9,6 +9,8 @@ namespace nlb::bus {
 
 namespace {
 
+constexpr int asked_classes_max = 64;      // in one question
+
 std::uint32_t ms32(Duration d) { return static_cast<std::uint32_t>(std::clamp<std::int64_t>(d / 1ms, 0, 0xffffffff)); }
 Duration or_default(std::uint32_t ms, Duration otherwise) { return ms ? Duration(std::chrono::milliseconds(ms)) : otherwise; }
 
@@ -152,7 +154,7 @@ std::string encode_request(const SyncRequest& request) {
 
 Result<SyncRequest> decode_request(std::string_view bytes) {
   v1::SyncRequest in;
-  if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || in.classes_size() > 64) return unreadable("sync request");
+  if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || in.classes_size() > asked_classes_max) return unreadable("sync request");
   return SyncRequest{in.request_id(), {in.classes().begin(), in.classes().end()}, in.have_epoch(), in.have_seq()};
 }
 
@@ -182,10 +184,65 @@ std::string request_id_field(std::uint64_t id) {
   return only.SerializeAsString();
 }
 
+std::string refused_classes_field(const std::vector<std::string>& classes) {
+  v1::SyncChunk only;
+  only.mutable_refused_classes()->Assign(classes.begin(), classes.end());
+  return only.SerializeAsString();
+}
+
+std::string encode_follow(const std::vector<std::string>& classes) {
+  v1::Follow out;
+  out.mutable_classes()->Assign(classes.begin(), classes.end());
+  return out.SerializeAsString();
+}
+
+Result<std::vector<std::string>> decode_follow(std::string_view bytes) {
+  v1::Follow in;
+  if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || in.classes_size() > asked_classes_max) return unreadable("follow");
+  return std::vector<std::string>{in.classes().begin(), in.classes().end()};
+}
+
+namespace {
+
+v1::Directory::Owner owner_message(const OwnerEntry& owner) {
+  v1::Directory::Owner out;
+  out.set_name(owner.name);
+  out.set_publish(owner.publish);
+  out.set_sync(owner.sync);
+  out.set_curve_public_key(owner.key);
+  return out;
+}
+
+OwnerEntry owner_of(const v1::Directory::Owner& in) { return {in.name(), in.publish(), in.sync(), in.curve_public_key()}; }
+
+}  // namespace
+
+std::string encode_owner(const OwnerEntry& owner) { return owner_message(owner).SerializeAsString(); }
+
+Result<OwnerEntry> decode_owner(std::string_view bytes) {
+  v1::Directory::Owner in;
+  if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return unreadable("hello");
+  return owner_of(in);
+}
+
+std::string encode_directory(const std::vector<OwnerEntry>& owners) {
+  v1::Directory out;
+  for (const auto& owner : owners) *out.add_owners() = owner_message(owner);
+  return out.SerializeAsString();
+}
+
+Result<std::vector<OwnerEntry>> decode_directory(std::string_view bytes) {
+  v1::Directory in;
+  if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return unreadable("directory");
+  std::vector<OwnerEntry> owners;
+  for (const auto& owner : in.owners()) owners.push_back(owner_of(owner));
+  return owners;
+}
+
 Result<SyncChunk> decode_chunk(std::string_view bytes, std::uint64_t owner, MonoTime now) {
   v1::SyncChunk in;
   if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return unreadable("sync chunk");
-  SyncChunk chunk{in.request_id(), in.epoch(), owner, in.seq(), in.index(), in.delta(), in.last(), {}, in.count(), in.hash()};
+  SyncChunk chunk{in.request_id(), in.epoch(), owner, in.seq(), in.index(), in.delta(), in.last(), {}, in.count(), in.hash(), {in.refused_classes().begin(), in.refused_classes().end()}};
   chunk.entries.reserve(static_cast<std::size_t>(in.entries_size()));
   for (auto& entry : *in.mutable_entries()) {
     if (!is_topic(entry.topic())) return unreadable("topic in a sync chunk");

@@ -23,6 +23,13 @@ std::string encode_request(const SyncRequest& request);
 Result<SyncRequest> decode_request(std::string_view bytes);
 std::string encode_chunk(const SyncChunk& chunk, MonoTime now);     // without the request's id: see with_request_id
 std::string request_id_field(std::uint64_t id);                     // appended to an encoded chunk: protobuf merges what is concatenated
+std::string refused_classes_field(const std::vector<std::string>& classes);   // likewise, to the last chunk
+std::string encode_follow(const std::vector<std::string>& classes);
+Result<std::vector<std::string>> decode_follow(std::string_view bytes);
+std::string encode_owner(const OwnerEntry& owner);
+Result<OwnerEntry> decode_owner(std::string_view bytes);
+std::string encode_directory(const std::vector<OwnerEntry>& owners);
+Result<std::vector<OwnerEntry>> decode_directory(std::string_view bytes);
 Result<SyncChunk> decode_chunk(std::string_view bytes, std::uint64_t owner, MonoTime now);
 
 }  // namespace nlb::bus

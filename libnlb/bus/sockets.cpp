@@ -74,10 +74,19 @@ tl::expected<Message, DecodeError> message_of(const std::vector<zmq::message_t>&
   return decode(bytes_of(frames[first]), bytes_of(frames[first + 1]), bytes_of(frames[first + 2]));
 }
 
-Door::Door(zmq::context_t& context, std::map<std::string, std::string> allowed)
-    : socket_(context, zmq::socket_type::rep), allowed_(std::move(allowed)) {
+std::string property_of(zmq::message_t& frame, const char* name) {
+  const char* value = zmq_msg_gets(frame.handle(), name);
+  return value ? value : "";
+}
+
+Door::Door(zmq::context_t& context, Readers readers) : socket_(context, zmq::socket_type::rep), readers_(std::move(readers)) {
   socket_.set(zmq::sockopt::linger, 0);
   socket_.bind(zap_endpoint);
+}
+
+const Reader* Door::find(std::string_view key) const {
+  const auto found = readers_.find(key);
+  return found == readers_.end() ? nullptr : &found->second;
 }
 
 void Door::serve() {
@@ -85,16 +94,13 @@ void Door::serve() {
 }
 
 void Door::answer(const std::vector<zmq::message_t>& request) {
-  std::string name;            // version, request id, domain, address, identity, mechanism, credentials
-  if (request.size() == 7 && request[5].to_string_view() == "CURVE" && request[6].size() == 32) {
-    char key[41];
+  char key[41] = {};           // version, request id, domain, address, identity, mechanism, credentials
+  if (request.size() == 7 && request[5].to_string_view() == "CURVE" && request[6].size() == 32)
     zmq_z85_encode(key, static_cast<const std::uint8_t*>(request[6].data()), 32);
-    const auto found = allowed_.find(key);
-    if (found != allowed_.end()) name = found->second;
-  }
-  ++(name.empty() ? refused : accepted);
+  const bool known = find(key) != nullptr;
+  ++(known ? accepted : refused);
   const auto id = request.size() > 1 ? request[1].to_string() : std::string();
-  const std::array<std::string, 6> reply = {"1.0", id, name.empty() ? "400" : "200", name.empty() ? "this key is not allowed" : "OK", name, ""};
+  const std::array<std::string, 6> reply = {"1.0", id, known ? "200" : "400", known ? "OK" : "this key is not listed", known ? key : "", ""};
   for (std::size_t i = 0; i < reply.size(); ++i)
     socket_.send(zmq::buffer(reply[i]), i + 1 < reply.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
 }

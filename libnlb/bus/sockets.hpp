@@ -22,10 +22,14 @@ Sent send(zmq::socket_t& socket, const Message& message, const zmq::message_t* r
 std::vector<zmq::message_t> receive(zmq::socket_t& socket);
 tl::expected<Message, DecodeError> message_of(const std::vector<zmq::message_t>& frames, std::size_t first);
 
-class Door {                   // answers the handshakes of CURVE servers: who has an allowed key comes in
+// What ZeroMQ knows about the connection a message came by: "User-Id" (the key, of a CURVE server), "Peer-Address". Empty: nothing.
+std::string property_of(zmq::message_t& frame, const char* name);
+
+class Door {                   // answers the handshakes of CURVE servers: who has a listed key comes in, and is called by it (User-Id)
  public:
-  Door(zmq::context_t& context, std::map<std::string, std::string> allowed);
-  void set_allowed(std::map<std::string, std::string> allowed) { allowed_ = std::move(allowed); }
+  Door(zmq::context_t& context, Readers readers);
+  void set_readers(Readers readers) { readers_ = std::move(readers); }
+  const Reader* find(std::string_view key) const;      // null: nobody, or nobody any more
   void serve();                // all requests that wait
   zmq::socket_t& socket() { return socket_; }
   std::uint64_t accepted = 0, refused = 0;
@@ -33,7 +37,7 @@ class Door {                   // answers the handshakes of CURVE servers: who h
  private:
   void answer(const std::vector<zmq::message_t>& request);
   zmq::socket_t socket_;
-  std::map<std::string, std::string> allowed_;
+  Readers readers_;
 };
 
 }  // namespace nlb::bus

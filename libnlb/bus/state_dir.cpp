@@ -39,6 +39,22 @@ Result<> sync_directory(const std::string& directory) {
   return done ? Result<>() : failed("sync " + directory, error);
 }
 
+std::uint64_t number_in(const std::string& path) {      // 0: absent or damaged
+  std::string text;
+  std::ifstream(path) >> text;
+  std::uint64_t stored = 0;
+  std::from_chars(text.data(), text.data() + text.size(), stored);
+  return stored;
+}
+
+Result<std::uint64_t> keep_number(const std::string& directory, const std::string& name, std::uint64_t number) {
+  const auto path = directory + "/" + name;
+  if (auto written = write_durably(path + ".new", std::to_string(number) + "\n"); !written) return tl::unexpected(written.error());
+  if (::rename((path + ".new").c_str(), path.c_str()) != 0) return failed("rename " + path, errno);
+  if (auto synced = sync_directory(directory); !synced) return tl::unexpected(synced.error());
+  return number;
+}
+
 }  // namespace
 
 Result<DirectoryLock> DirectoryLock::take(const std::string& directory) {
@@ -65,16 +81,12 @@ DirectoryLock::~DirectoryLock() {
 }
 
 Result<std::uint64_t> next_epoch(const std::string& directory, std::uint64_t unix_us) {
-  const auto path = directory + "/epoch";
-  std::string text;
-  std::ifstream(path) >> text;
-  std::uint64_t stored = 0;
-  std::from_chars(text.data(), text.data() + text.size(), stored);      // absent or damaged: the clock decides
-  const auto epoch = std::max(stored + 1, unix_us);
-  if (auto written = write_durably(path + ".new", std::to_string(epoch) + "\n"); !written) return tl::unexpected(written.error());
-  if (::rename((path + ".new").c_str(), path.c_str()) != 0) return failed("rename " + path, errno);
-  if (auto synced = sync_directory(directory); !synced) return tl::unexpected(synced.error());
-  return epoch;
+  return keep_number(directory, "epoch", std::max(number_in(directory + "/epoch") + 1, unix_us));      // damaged: the clock decides
+}
+
+Result<std::uint64_t> owner_id(const std::string& directory, std::uint64_t drawn) {
+  const auto kept = number_in(directory + "/owner");
+  return kept != 0 ? Result<std::uint64_t>(kept) : keep_number(directory, "owner", std::max<std::uint64_t>(drawn >> 11, 1));
 }
 
 }  // namespace nlb::bus

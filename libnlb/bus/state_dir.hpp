@@ -25,4 +25,7 @@ class DirectoryLock {          // flock on <directory>/lock; held until destroye
 // Microseconds, because with seconds a lost disk and a restart within one second would give two lives the same epoch.
 Result<std::uint64_t> next_epoch(const std::string& directory, std::uint64_t unix_us);
 
+// Who the owner of this directory is: `drawn` the first time, then what was kept. Not 0; 53 bits, so that it survives as a number of JSON.
+Result<std::uint64_t> owner_id(const std::string& directory, std::uint64_t drawn);
+
 }  // namespace nlb::bus

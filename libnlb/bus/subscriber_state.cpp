@@ -8,13 +8,9 @@ namespace nlb::bus {
 
 namespace {
 
-Duration jittered(Duration d, Rng& rng) { return d / 2 + Duration(static_cast<std::int64_t>(rng.uniform() * static_cast<double>(d.count()))); }
+constexpr std::string_view incomplete = "-";     // in place of a copy's classes: not all of them are in it
 
-// Only what has one owner is missed when it is gone: a forwarder that restarts has no traffic yet, and nothing is wrong with that.
-bool guarded(std::string_view topic_class) {
-  const auto* known = find_class(topic_class);
-  return known == nullptr || known->fenced;
-}
+Duration jittered(Duration d, Rng& rng) { return d / 2 + Duration(static_cast<std::int64_t>(rng.uniform() * static_cast<double>(d.count()))); }
 
 Update update_of(Message message, MonoTime now) {
   const auto age = std::min<std::uint64_t>(message.header.age_ms, 1000ull * 3600 * 24 * 365);
@@ -25,32 +21,36 @@ Update update_of(Message message, MonoTime now) {
 }  // namespace
 
 SubscriberState::SubscriberState(SubscriberOptions options, std::uint64_t seed, MonoTime now)
-    : options_(std::move(options)), rng_(seed), heard_at_(now), ask_at_(now), reconnect_at_(now), request_id_(rng_()) {
+    : options_(std::move(options)), rng_(seed), copy_(options_.facts_max, options_.quarantine_settle), heard_at_(now), ask_at_(now),
+      reconnect_at_(now), request_id_(rng_()) {
   std::sort(options_.classes.begin(), options_.classes.end());
 }
 
 void SubscriberState::preload(Copy copy, MonoTime now) {
-  epoch_ = copy.epoch;
-  owner_ = copy.owner;
-  floor_ = copy.seq;
-  last_ = std::move(copy.last);
-  facts_ = std::move(copy.facts);
-  quarantined_ = 0;
-  for (const auto& [topic, fact] : facts_) {
-    if (!fact.quarantined) continue;
-    ++quarantined_;
-    ++quarantines_[std::string(class_of(topic))].known;
-  }
+  want_all_ = copy.epoch != 0 && copy.classes != options_.classes;
+  copy_.preload(std::move(copy));
   heard_at_ = now;
 }
 
-Copy SubscriberState::copy() const { return {epoch_, owner_, floor_, last_, facts_}; }
+Copy SubscriberState::copy() const {
+  auto copy = copy_.copy();
+  if (refused_classes_.empty() && !want_all_) copy.classes = options_.classes;
+  else copy.classes = {std::string(incomplete)};
+  return copy;
+}
+
+SubscriberCounters SubscriberState::counters() const {
+  auto all = counters_;
+  static_cast<CopyCounters&>(all) = copy_.counters();
+  return all;
+}
 
 // ---- what comes in
 
 Effects SubscriberState::welcome(MonoTime now) {
   heard_at_ = now;
   if (phase_ == Phase::live || phase_ == Phase::stale) phase_ = Phase::connect;   // a new pipe: the next beat shows what was missed
+  ask_for_refused();
   return {};
 }
 
@@ -60,13 +60,13 @@ Effects SubscriberState::beat(const Header& header, const Beat& beat, MonoTime n
   if (verdict == Verdict::refused) return effects;
   heard_at_ = now;
   owner_name_ = beat.owner_name;
-  const bool ahead = verdict == Verdict::newer || behind(beat.heads);
+  const bool ahead = verdict == Verdict::newer || want_all_ || behind(beat.heads);
   const bool fresh = phase_ == Phase::connect || phase_ == Phase::stale;
   if (phase_ == Phase::sync) return effects;
   if (!ahead) {
     phase_ = Phase::live;
     beats_behind_ = 0;
-    floor_ = std::max(floor_, beat.head_seq);      // every class that is ours is complete up to there
+    copy_.complete_to(beat.head_seq);              // every class that is ours is complete up to there
     return effects;
   }
   if (fresh && synced()) ask_at_ = std::max(ask_at_, now + jittered(options_.backoff_min, rng_));   // not everybody at once
@@ -96,13 +96,13 @@ Effects SubscriberState::news(Message message, MonoTime now) {
 void SubscriberState::step(Message message, MonoTime now, Effects& effects) {
   const auto& header = message.header;
   const auto last = last_of(class_of(message.topic));
-  const bool newer_epoch = header.epoch != epoch_;
+  const bool newer_epoch = header.epoch != epoch();
   if (!newer_epoch && header.seq <= last) {
     ++counters_.duplicates;
     return;
   }
   const bool follows = header.class_back > 0 && header.class_back <= header.seq && header.seq - header.class_back <= last;
-  if (!newer_epoch && follows) return put(update_of(std::move(message), now), effects);
+  if (!newer_epoch && follows) return copy_.put(update_of(std::move(message), now), effects.changes);
   if (!newer_epoch) ++counters_.gaps;
   begin_sync(now, effects);
   queue(std::move(message), now);
@@ -126,7 +126,7 @@ Effects SubscriberState::chunk(SyncChunk chunk, MonoTime now) {
   const bool last = chunk.last;
   chunks_.push_back(std::move(chunk));
   if (chunk_entries_ > options_.facts_max) {
-    ++counters_.over_limit;
+    copy_.count_over_limit();
     restart_later(now);
   } else if (last) {
     finish(now, effects);
@@ -148,6 +148,7 @@ Effects SubscriberState::tick(MonoTime now) {
   if (phase_ == Phase::stale && now >= reconnect_at_) {
     effects.reconnect = true;
     ++counters_.reconnects;
+    ask_for_refused();
     backoff_ = std::clamp(backoff_ * 2, silence, silence * 5);
     reconnect_at_ = now + jittered(backoff_, rng_);
   }
@@ -155,42 +156,37 @@ Effects SubscriberState::tick(MonoTime now) {
     if (asked_at_ && now - *asked_at_ > options_.sync_timeout) restart_later(now);
     if (!asked_at_ && now >= ask_at_) ask(now, effects);
   }
-  settle_quarantines(now, effects);
+  copy_.settle(now, phase_ == Phase::live, effects.changes);
   return effects;
 }
 
 Effects SubscriberState::release(std::string_view topic) {
   Effects effects;
-  const auto found = facts_.find(topic);
-  if (found != facts_.end() && found->second.quarantined) remove(found, effects);
+  copy_.release(topic, effects.changes);
   return effects;
 }
 
 // ---- whom to believe
 
 SubscriberState::Verdict SubscriberState::judge(std::uint64_t epoch, std::uint64_t owner) {
-  if (options_.accept_any_epoch && epoch != epoch_) return Verdict::newer;
-  if (epoch < epoch_ || epoch == 0) {
+  if (options_.accept_any_epoch && epoch != copy_.epoch()) return Verdict::newer;
+  if (epoch < copy_.epoch() || epoch == 0) {
     ++counters_.refused_epoch;
     return Verdict::refused;
   }
-  if (epoch > epoch_) return Verdict::newer;
-  if (owner == owner_) return Verdict::ours;
+  if (epoch > copy_.epoch()) return Verdict::newer;
+  if (owner == copy_.owner()) return Verdict::ours;
   ++counters_.refused_owner;
   return Verdict::refused;
 }
 
 bool SubscriberState::wanted(std::string_view topic_class) const {
-  return options_.classes.empty() || std::binary_search(options_.classes.begin(), options_.classes.end(), topic_class, std::less<>{});
+  const auto in = [&](const std::vector<std::string>& classes) { return std::binary_search(classes.begin(), classes.end(), topic_class, std::less<>{}); };
+  return (options_.classes.empty() || in(options_.classes)) && !in(refused_classes_);
 }
 
 bool SubscriberState::behind(const Heads& heads) const {
   return std::any_of(heads.begin(), heads.end(), [&](const auto& head) { return wanted(head.first) && head.second > last_of(head.first); });
-}
-
-std::uint64_t SubscriberState::last_of(std::string_view topic_class) const {
-  const auto found = last_.find(topic_class);
-  return found == last_.end() ? floor_ : std::max(found->second, floor_);
 }
 
 // ---- catching up
@@ -204,6 +200,11 @@ void SubscriberState::begin_sync(MonoTime now, Effects& effects) {
   if (now >= ask_at_) ask(now, effects);
 }
 
+void SubscriberState::ask_for_refused() {        // perhaps they are ours to read by now
+  want_all_ |= !refused_classes_.empty();
+  refused_classes_.clear();
+}
+
 void SubscriberState::ask(MonoTime now, Effects& effects) {
   chunks_.clear();
   chunk_entries_ = 0;
@@ -211,7 +212,7 @@ void SubscriberState::ask(MonoTime now, Effects& effects) {
   backoff_ = std::clamp(backoff_ * 2, options_.backoff_min, options_.backoff_max);
   ask_at_ = now + jittered(backoff_, rng_);      // not before then again, whatever happens
   // From the floor: a class that has gone on beyond it gets some updates twice, and steps over them.
-  effects.request = SyncRequest{++request_id_, options_.classes, epoch_, floor_};
+  effects.request = SyncRequest{++request_id_, options_.classes, want_all_ ? 0 : copy_.epoch(), copy_.floor()};
 }
 
 void SubscriberState::restart_later(MonoTime now) {
@@ -237,28 +238,25 @@ bool SubscriberState::complete() const {
   return chunks_.back().count == chunk_entries_ && chunks_.back().hash == hash;
 }
 
-void SubscriberState::finish(MonoTime now, Effects& effects) {
+// Whole, of an epoch that fits, and no answer from the past.
+bool SubscriberState::believable() {
   const auto& head = chunks_.front();
-  const bool new_epoch = head.epoch != epoch_;
-  const auto newest = std::max_element(last_.begin(), last_.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  const auto known = std::max(floor_, newest == last_.end() ? 0 : newest->second);
-  if (!complete() || (head.delta && new_epoch)) {
-    ++counters_.bad_snapshots;
-    return restart_later(now);
-  }
-  if (!new_epoch && head.seq < known) {           // an answer from the past
-    ++counters_.stale_snapshots;
-    return restart_later(now);
-  }
+  const bool new_epoch = head.epoch != copy_.epoch();
+  const bool bad = !complete() || (head.delta && new_epoch), old = !new_epoch && head.seq < copy_.newest();
+  counters_.bad_snapshots += bad;
+  counters_.stale_snapshots += !bad && old;
+  return !bad && !old;
+}
+
+void SubscriberState::finish(MonoTime now, Effects& effects) {
+  if (!believable()) return restart_later(now);
   asked_at_.reset();
-  if (head.delta) {
-    ++counters_.deltas;
-    catch_up(effects);
-  } else {
-    swap_in(now, new_epoch, effects);
-  }
-  floor_ = head.seq;
-  last_.clear();
+  ++(chunks_.front().delta ? counters_.deltas : counters_.snapshots);
+  if (chunks_.front().delta) copy_.catch_up(chunks_, effects.changes);
+  else copy_.swap_in(chunks_, now, effects.changes);
+  if (!chunks_.front().delta) options_.accept_any_epoch = want_all_ = false;
+  refused_classes_ = std::move(chunks_.back().refused_classes);
+  std::sort(refused_classes_.begin(), refused_classes_.end());
   chunks_.clear();
   phase_ = Phase::live;
   beats_behind_ = 0;
@@ -266,120 +264,12 @@ void SubscriberState::finish(MonoTime now, Effects& effects) {
   drain_queue(now, effects);
 }
 
-void SubscriberState::catch_up(Effects& effects) {
-  std::map<std::string_view, std::uint64_t> last_words;
-  for (const auto& chunk : chunks_)
-    for (const auto& update : chunk.entries) last_words[update.topic] = update.seq;
-  for (const auto& chunk : chunks_)
-    for (const auto& update : chunk.entries) {
-      const auto topic_class = class_of(update.topic);
-      const bool history = guarded(topic_class) && update.seq != last_words[update.topic];
-      if (!history && update.seq > last_of(topic_class)) put(update, effects);
-    }
-}
-
-void SubscriberState::swap_in(MonoTime now, bool new_epoch, Effects& effects) {
-  ++counters_.snapshots;
-  if (new_epoch) {
-    counters_.epochs += epoch_ != 0;
-    epoch_ = chunks_.front().epoch;
-    owner_ = chunks_.front().owner;
-    options_.accept_any_epoch = false;
-  }
-  std::map<std::string, std::pair<std::size_t, std::size_t>, std::less<>> sizes;      // class: known before, named now
-  for (const auto& [topic, fact] : facts_) ++sizes[std::string(class_of(topic))].first;
-  std::set<std::string_view> named;
-  for (const auto& chunk : chunks_)
-    for (const auto& entry : chunk.entries) {
-      named.insert(entry.topic);
-      ++sizes[std::string(class_of(entry.topic))].second;
-    }
-  for (auto at = facts_.begin(); at != facts_.end();) {
-    const auto here = at++;
-    if (named.contains(here->first)) continue;
-    auto& fact = here->second;
-    const auto topic_class = class_of(here->first);
-    const auto& [before, after] = sizes.find(topic_class)->second;
-    const bool shrunk = new_epoch && after * 2 < before && guarded(topic_class);
-    if (!shrunk && !(fact.quarantined && !new_epoch)) {
-      remove(here, effects);
-      continue;
-    }
-    auto& quarantine = quarantines_[std::string(topic_class)];
-    quarantine.known = std::max(quarantine.known, before);
-    if (fact.quarantined) continue;
-    fact.quarantined = true;
-    ++quarantined_;
-    ++counters_.quarantines;
-    effects.changes.push_back({Change::Kind::quarantined, here->first, fact.payload, epoch_, owner_, fact.made_at, fact.seq});
-  }
-  for (auto& chunk : chunks_)
-    for (auto& entry : chunk.entries) apply(entry, Say::differences, effects);
-  settle_quarantines(now, effects);
-}
-
 void SubscriberState::drain_queue(MonoTime now, Effects& effects) {
   auto waiting = std::exchange(queue_, {});
   for (auto& message : waiting) {
-    if (message.header.epoch < epoch_) continue;                            // of the owner's earlier life
+    if (message.header.epoch < copy_.epoch()) continue;                            // of the owner's earlier life
     if (phase_ == Phase::live) step(std::move(message), now, effects);
     else queue(std::move(message), now);                                    // a hole in the queue itself
-  }
-}
-
-// ---- the copy
-
-void SubscriberState::put(Update update, Effects& effects) {
-  auto& last = last_[std::string(class_of(update.topic))];
-  last = std::max(last, update.seq);
-  apply(update, Say::everything, effects);
-}
-
-void SubscriberState::apply(const Update& update, Say how, Effects& effects) {
-  const auto found = facts_.find(update.topic);
-  if (update.gone()) {
-    if (found == facts_.end()) return;
-    found->second.seq = update.seq;
-    remove(found, effects);
-    return;
-  }
-  if (found == facts_.end() && facts_.size() >= options_.facts_max) {
-    ++counters_.over_limit;
-    return;
-  }
-  auto& fact = found != facts_.end() ? found->second : facts_[update.topic];
-  const bool same = !fact.quarantined && fact.payload && *fact.payload == *update.payload;
-  quarantined_ -= fact.quarantined;
-  fact = {update.payload, update.seq, update.made_at, false};
-  ++counters_.applied;
-  if (same && how == Say::differences) return;
-  effects.changes.push_back({Change::Kind::put, update.topic, update.payload, epoch_, owner_, update.made_at, update.seq});
-}
-
-void SubscriberState::remove(std::map<std::string, Fact, std::less<>>::iterator at, Effects& effects) {
-  quarantined_ -= at->second.quarantined;
-  ++counters_.applied;
-  effects.changes.push_back({Change::Kind::gone, at->first, nullptr, epoch_, owner_, at->second.made_at, at->second.seq});
-  facts_.erase(at);
-}
-
-void SubscriberState::settle_quarantines(MonoTime now, Effects& effects) {
-  if (quarantined_ == 0) {
-    if (!quarantines_.empty()) quarantines_.clear();
-    return;
-  }
-  for (auto& [topic_class, quarantine] : quarantines_) {
-    std::vector<std::string> left;
-    std::size_t named = 0;
-    for (auto at = facts_.lower_bound(topic_class); at != facts_.end() && at->first.starts_with(topic_class); ++at) {
-      if (class_of(at->first) != topic_class) continue;
-      at->second.quarantined ? left.push_back(at->first) : void(++named);
-    }
-    const bool believable = phase_ == Phase::live && named * 2 >= quarantine.known;
-    if (!believable) quarantine.believable_since.reset();
-    else if (!quarantine.believable_since) quarantine.believable_since = now;
-    else if (now - *quarantine.believable_since >= options_.quarantine_settle)
-      for (const auto& topic : left) remove(facts_.find(topic), effects);
   }
 }
 

@@ -3,25 +3,22 @@
 //   connect   nothing heard yet. A welcome says that the pipe is there; the first beat says that our subscriptions are, too (the
 //             owner reads them in order, and `beat` is subscribed to last): from then on nothing newer can be missed.
 //   sync      asked for what is missing; news are queued meanwhile. A snapshot is built aside and swapped in whole, then the queue.
-//             Of a delta only the last word on each fenced key counts: the words before it are history, and a split that was taken
+//             Of a delta only the last word on each guarded key counts: the words before it are history, and a split that was taken
 //             back in the meantime must not live again for a moment.
 //   live      each message must follow the one before it in its class (`seq - class_back <= last`). A hole, or a beat that is ahead of
 //             us twice, means sync again, after a jittered back-off.
 //   stale     nothing heard for three beats: the copy stays, its age grows, and fresh sockets are wished for.
 //
-// Epochs. A greater one means that the owner restarted: its snapshot replaces the copy, but a class that comes back empty or with less
-// than half of its keys is in quarantine: the missing keys stay, marked, until the owner names them, the holder releases them, or the
-// owner has known at least half of them for `quarantine_settle`. A smaller epoch is somebody from the past: refused and counted. Two
-// owners in one epoch: the first one seen is right. Thread rule: one owner, no locks.
+// Epochs. A greater one means that the owner restarted: its snapshot replaces the copy, within the guard of copy_state. A smaller epoch
+// is somebody from the past: refused and counted. Two owners in one epoch: the first one seen is right. Classes that the owner refuses
+// us (our key's role lacks them) count as not asked for until the next answer says otherwise. Thread rule: one owner, no locks.
 #pragma once
 
 #include <deque>
-#include <map>
 #include <optional>
-#include <set>
 #include <vector>
 
-#include "libnlb/bus/codec_sync.hpp"
+#include "libnlb/bus/copy_state.hpp"
 #include "libnlb/core/rng.hpp"
 
 namespace nlb::bus {
@@ -40,28 +37,9 @@ struct SubscriberOptions {
   bool accept_any_epoch = false;         // an operator's word after a lost disk and a clock set back: the next snapshot is believed
 };
 
-struct Fact {
-  Payload payload;
-  std::uint64_t seq = 0;
-  MonoTime made_at;
-  bool quarantined = false;
-};
-
-struct Change {
-  enum class Kind : std::uint8_t { put, gone, quarantined };
-  Kind kind = Kind::put;
-  std::string topic;
-  Payload payload;                       // null for gone
-  std::uint64_t epoch = 0;
-  std::uint64_t owner = 0;
-  MonoTime made_at;
-  std::uint64_t seq = 0;                 // of the update; for a key that is gone without a word: of its last one
-};
-
-struct SubscriberCounters {
-  std::uint64_t applied = 0, duplicates = 0, gaps = 0, behind = 0, syncs = 0, sync_retries = 0, snapshots = 0, deltas = 0, epochs = 0;
-  std::uint64_t refused_epoch = 0, refused_owner = 0, stale_snapshots = 0, bad_snapshots = 0, queue_overflows = 0, over_limit = 0;
-  std::uint64_t quarantines = 0, reconnects = 0;
+struct SubscriberCounters : CopyCounters {
+  std::uint64_t duplicates = 0, gaps = 0, behind = 0, syncs = 0, sync_retries = 0, snapshots = 0, deltas = 0;
+  std::uint64_t refused_epoch = 0, refused_owner = 0, stale_snapshots = 0, bad_snapshots = 0, queue_overflows = 0, reconnects = 0;
 };
 
 // What is to be done after a step. `changes` are in order; a snapshot's are its difference to the copy before.
@@ -69,13 +47,6 @@ struct Effects {
   std::vector<Change> changes;
   std::optional<SyncRequest> request;
   bool reconnect = false;                // throw both sockets away and connect fresh ones
-};
-
-struct Copy {                            // what is worth keeping over a restart of the subscriber itself
-  std::uint64_t epoch = 0, owner = 0;
-  std::uint64_t seq = 0;                 // complete up to here
-  Heads last;                            // and in these classes beyond it
-  std::map<std::string, Fact, std::less<>> facts;
 };
 
 class SubscriberState {
@@ -95,19 +66,19 @@ class SubscriberState {
   Effects release(std::string_view topic);   // the holder no longer believes a quarantined key
 
   Phase phase() const { return phase_; }
-  std::uint64_t epoch() const { return epoch_; }
-  std::uint64_t owner() const { return owner_; }
+  std::uint64_t epoch() const { return copy_.epoch(); }
+  std::uint64_t owner() const { return copy_.owner(); }
   MonoTime heard_at() const { return heard_at_; }
-  bool synced() const { return epoch_ != 0; }          // a snapshot was applied or preloaded
-  const std::map<std::string, Fact, std::less<>>& facts() const { return facts_; }
-  std::size_t quarantined() const { return quarantined_; }
-  const SubscriberCounters& counters() const { return counters_; }
+  bool synced() const { return copy_.epoch() != 0; }   // a snapshot was applied or preloaded
+  const Facts& facts() const { return copy_.facts(); }
+  std::size_t quarantined() const { return copy_.quarantined(); }
+  SubscriberCounters counters() const;
   const std::string& owner_name() const { return owner_name_; }
+  const std::vector<std::string>& refused_classes() const { return refused_classes_; }   // sorted
   Copy copy() const;
-  std::uint64_t last_of(std::string_view topic_class) const;   // every update of the class up to here is applied
+  std::uint64_t last_of(std::string_view topic_class) const { return copy_.last_of(topic_class); }
 
  private:
-  struct Quarantine { std::size_t known = 0; std::optional<MonoTime> believable_since; };
   enum class Verdict : std::uint8_t { ours, newer, refused };
 
   Verdict judge(std::uint64_t epoch, std::uint64_t owner);
@@ -115,30 +86,22 @@ class SubscriberState {
   bool behind(const Heads& heads) const;
   void begin_sync(MonoTime now, Effects& effects);
   void ask(MonoTime now, Effects& effects);
+  void ask_for_refused();
   void restart_later(MonoTime now);
   void queue(Message message, MonoTime now);
   void step(Message message, MonoTime now, Effects& effects);
-  void put(Update update, Effects& effects);
-  enum class Say : std::uint8_t { everything, differences };
-  void apply(const Update& update, Say how, Effects& effects);
   bool complete() const;
+  bool believable();
   void finish(MonoTime now, Effects& effects);
-  void catch_up(Effects& effects);
-  void swap_in(MonoTime now, bool new_epoch, Effects& effects);
-  void remove(std::map<std::string, Fact, std::less<>>::iterator at, Effects& effects);
-  void settle_quarantines(MonoTime now, Effects& effects);
   void drain_queue(MonoTime now, Effects& effects);
 
   SubscriberOptions options_;
   Rng rng_;
   Phase phase_ = Phase::connect;
-  std::uint64_t epoch_ = 0, owner_ = 0;
+  CopyState copy_;
   std::string owner_name_;
-  std::map<std::string, Fact, std::less<>> facts_;
-  std::uint64_t floor_ = 0;              // everything up to here is applied, in every class
-  Heads last_;                           // and beyond it, by class
-  std::map<std::string, Quarantine, std::less<>> quarantines_;
-  std::size_t quarantined_ = 0;
+  std::vector<std::string> refused_classes_;
+  bool want_all_ = false;                // classes may have been added since the copy was complete: a delta wouldn't hold what is old
   MonoTime heard_at_, ask_at_, reconnect_at_;
   Duration backoff_{};
   std::uint32_t beats_behind_ = 0;

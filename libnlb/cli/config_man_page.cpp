@@ -34,6 +34,12 @@ constexpr const char* services = R"(A service is a named set of modules that spe
 
 MySQL servers speak first, so silence is what a MySQL client shows. Two services of that kind on one listener need different source networks.)";
 
+constexpr const char* bus = R"(A daemon follows the owners that bus.subscribe names, and those that the registry's directory lists and that write what the daemon reads: owners say hello to the registry that they follow, so one address is enough. What is known of an owner stays whatever happens to it; /status and the metrics say how old it is.
+
+Several owners may write one class of topics, two registries for instance, each with modules of its own. A module, or a forwarder, that two of them name is the first one's in the order of bus.subscribe; an entry that its owner no longer names, after it came back with less than half of what it knew, gives way. Of two controllers that name one service the one that was started or elected last is right. Daemons that share a store are one owner, whichever of them leads. What is contested is listed in /status.
+
+Over tcp both ends need keys, which nlb-registry keygen makes. NAME.key is for bus.curve.secret_key_file; NAME.pub goes into the allowed_keys_dir of the owners that NAME is to read, and its line role (forward, registry, deploy, scale, all), or lines topics with a class each, say what it may read there. Who may say hello as an owner is the role's matter, too. To change an owner's pair, put the next public key into its readers' server_key_file as a second line, send them HUP, put the next pair into the owner's secret_key_file, send it HUP, and take the old line out.)";
+
 std::string limits_text(const config::Key& key) {
   if (!key.choices.empty()) {
     std::string words;
@@ -69,6 +75,7 @@ std::string config_man_page() {
   out += roff::heading("KEYS") + roff::prose("[] stands for the elements of a list, * for names that you choose.");
   for (const auto& section : config::sections()) out += section_entry(section);
   out += roff::heading("ENVIRONMENT AND FLAGS") + roff::prose(overrides) + roff::heading("SERVICES AND ROUTES") + roff::prose(services);
+  out += roff::heading("THE BUS") + roff::prose(bus);
   out += roff::heading("FILES") + roff::term(roff::bold("$XDG_CONFIG_HOME/nlb/nlb.yaml, /etc/nlb/nlb.yaml"), "Read in this order when neither --config nor $NLB_CONFIG names a file.");
   return out + roff::heading("SEE ALSO") + ".BR nlb\\-forward (1) ,\n.BR nlb\\-inspect (1) ,\n.BR nlb\\-registry (1) ,\n.BR nlb\\-deploy (1) ,\n.BR nlb\\-scale (1) ,\n.BR nlb (7)\n";
 }

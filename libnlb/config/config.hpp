@@ -190,7 +190,7 @@ struct Scale {
 struct Bus {
   std::string name;                    // empty: this machine's, with the tool's
   std::string publish = "ipc://${runtime}/{tool}.bus";
-  std::vector<std::string> subscribe;  // empty: the well-known ipc names
+  std::vector<std::string> subscribe;  // "ENDPOINT" or "ENDPOINT KEYFILE"; empty: the well-known ipc names
   std::string curve_secret_key_file, curve_allowed_keys_dir, curve_server_key_file;
 };
 struct Store {

@@ -162,12 +162,12 @@ constexpr Key key_rows[] = {
     {"scale.prometheus[].labels.*", text, "", "Only the series with these labels."},
     pick("scale.prometheus[].kind", scale_metric_names, "rate", "What it measures, over all replicas: sessions or requests a second, connections, percent of a CPU, percent of memory."),
 
-    {"bus.name", text, "", "What a forwarder is called on the bus: its machine and the tool when absent. A forwarder belongs to the site of a rollout that its name is, or begins with: eu-1 to eu."},
+    {"bus.name", text, "", "What this tool is called on the bus, after its role: its machine and the tool when absent. Two of one kind need two names. A forwarder belongs to the site of a rollout that its name is, or begins with: eu-1 to eu."},
     {"bus.publish", text, "ipc://${runtime}/{tool}.bus", "Where a tool publishes; {tool} is its name without nlb-."},
-    {"bus.subscribe", texts, "", "Where news comes from; the well-known names of this machine when absent."},
-    {"bus.curve.secret_key_file", text, "", "The own secret key; tcp:// endpoints need it."},
-    {"bus.curve.allowed_keys_dir", text, "", "Public keys that may connect, a file each."},
-    {"bus.curve.server_key_file", text, "", "Public key of the owners this tool connects to."},
+    {"bus.subscribe", texts, "", "Where news comes from: endpoints, each with the file of its owner's public key behind a space where that isn't curve.server_key_file. Of two owners that name one module the first in the list is right. Who else is there is learned from the registry. The well-known names of this machine when absent."},
+    {"bus.curve.secret_key_file", text, "", "The own secret key; tcp:// endpoints need it. Read again on HUP."},
+    {"bus.curve.allowed_keys_dir", text, "", "Public keys that may connect, a file each (NAME.pub); its lines role or topics say what the holder may read. Read again on HUP."},
+    {"bus.curve.server_key_file", text, "", "Public key of the owners this tool connects to; two while they change it. Read again on HUP."},
 
     {"store.sqlite", text, "${state}/{tool}.db", "The file of facts and journal."},
     {"store.etcd.endpoints", texts, "", "Use etcd instead, at these URLs."},

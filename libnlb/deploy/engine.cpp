@@ -7,9 +7,11 @@
 #include <random>
 
 #include "libnlb/bus/codec_topic.hpp"
+#include "libnlb/bus/wiring.hpp"
 #include "libnlb/core/hash.hpp"
 #include "libnlb/daemon/clock.hpp"
 #include "libnlb/daemon/log.hpp"
+#include "libnlb/store/identity.hpp"
 #include "libnlb/store/open.hpp"
 
 namespace nlb::deploy {
@@ -100,29 +102,13 @@ Settings Engine::settings(std::uint64_t epoch, std::optional<store::Condition> f
 }
 
 Result<> Engine::start_bus(std::uint64_t epoch) {
-  bus::Options options;
-  options.owner = bus::OwnerOptions{.id = name_hash(options_.name + ":" + options_.state_directory), .name = "deploy", .epoch = epoch};
-  options.publish = config_.bus.publish;
-  options.subscriber.classes = {"applied", "modules", "replicas", "traffic"};
-  options.allowed_keys_dir = config_.bus.curve_allowed_keys_dir;
-  options.insecure = config_.security.insecure;
-  std::string server_key;
-  if (const auto& file = config_.bus.curve_secret_key_file; !file.empty()) {
-    auto keys = bus::load_keys(file);
-    if (!keys) return tl::unexpected(keys.error());
-    options.keys = std::move(*keys);
-  }
-  if (const auto& file = config_.bus.curve_server_key_file; !file.empty()) {
-    auto key = bus::load_public_key(file);
-    if (!key) return tl::unexpected(key.error());
-    server_key = std::move(*key);
-  }
-  auto peers = config_.bus.subscribe;
-  if (peers.empty())
-    for (const auto* tool : {"registry", "forward", "scale"}) peers.push_back("ipc://" + options_.runtime_directory + "/" + tool + ".bus");
-  for (const auto& peer : peers) options.peers.push_back({peer, "", peer.starts_with("ipc://") ? "" : server_key, {}});
-  make_folder_of(options.publish);
-  auto started = bus::Bus::start(std::move(options), [this](bus::PeerChange change) {
+  const auto owner = store::identity(*store_);
+  if (!owner) return tl::unexpected(owner.error());
+  const config::Places places{options_.runtime_directory, {}, "deploy"};
+  auto options = bus::wire(config_, places, "deploy");
+  if (!options) return tl::unexpected(options.error());
+  options->owner = bus::OwnerOptions{.id = *owner, .name = bus::name_of(config_, places, "deploy"), .epoch = epoch};
+  auto started = bus::Bus::start(std::move(*options), [this](bus::PeerChange change) {
     loop_.post([this, change = std::move(change)] {
       if (!controller_) return;
       for (const auto& each : change.changes) controller_->hear(each, mono_now());
@@ -267,7 +253,7 @@ Result<> Engine::reload(const config::Config& config) {
   if (certificates_)
     if (auto fresh = certificates_->reload(config.security.tls); !fresh) return fresh;
   keys_->set(*keys);
-  if (bus_ && !config_.bus.curve_allowed_keys_dir.empty())
+  if (bus_)
     if (auto fresh = bus_->reload_keys(); !fresh) return fresh;
   config_.deploy.judge = config.deploy.judge;
   config_.deploy.keep_warm = config.deploy.keep_warm;

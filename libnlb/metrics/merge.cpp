@@ -11,7 +11,8 @@ namespace nlb::metrics {
 namespace {
 
 // Gauges whose sum over processes means nothing.
-constexpr std::array<std::string_view, 6> states = {"nlb_build_info", "nlb_start_time_seconds", "nlb_config_generation", "nlb_bus_age_seconds",
+constexpr std::array<std::string_view, 9> states = {"nlb_build_info", "nlb_start_time_seconds", "nlb_config_generation", "nlb_bus_age_seconds",
+                                                    "nlb_bus_facts", "nlb_bus_conflicts", "nlb_bus_insecure",
                                                     "nlb_module_health", "nlb_split_generation"};
 
 bool is_state(std::string_view series) {

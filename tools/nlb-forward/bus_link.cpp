@@ -2,12 +2,11 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <filesystem>
-
 #include <nlohmann/json.hpp>
 
 #include "libnlb/bus/codec_topic.hpp"
+#include "libnlb/bus/report.hpp"
+#include "libnlb/bus/wiring.hpp"
 #include "libnlb/daemon/clock.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "tools/nlb-forward/copy_file.hpp"
@@ -22,29 +21,6 @@ namespace log = daemon::log;
 constexpr Duration apply_delay = 5ms;    // changes that come together become one table
 constexpr Duration save_period = 2s;
 
-std::uint64_t unix_us() {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
-}
-
-std::string host_name() {
-  char name[256] = {};
-  return gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "forwarder";
-}
-
-// A file name for a publish endpoint's directory: an ipc socket needs its folder.
-void make_ipc_folder(const std::string& endpoint) {
-  if (!endpoint.starts_with("ipc:///")) return;
-  std::error_code ignored;
-  std::filesystem::create_directories(std::filesystem::path(endpoint.substr(6)).parent_path(), ignored);
-}
-
-std::vector<std::string> peers_of(const config::Config& config, const config::Places& places) {
-  if (!config.bus.subscribe.empty()) return config.bus.subscribe;
-  std::vector<std::string> peers;
-  for (const char* tool : {"registry", "deploy", "scale"}) peers.push_back("ipc://" + places.runtime + "/" + tool + ".bus");
-  return peers;
-}
-
 }  // namespace
 
 BusLink::BusLink(relay::Forwarder& engine, daemon::ControlLoop& loop, std::string directory)
@@ -55,72 +31,64 @@ BusLink::~BusLink() {
   if (dirty_) save();
 }
 
-Result<std::unique_ptr<BusLink>> BusLink::start(const config::Config& config, const config::Places& places, relay::Forwarder& engine,
-                                                daemon::ControlLoop& loop) {
+Result<std::unique_ptr<BusLink>> BusLink::start(const config::Config& config, const config::Places& places, bool accept_epoch,
+                                                relay::Forwarder& engine, daemon::ControlLoop& loop) {
   std::unique_ptr<BusLink> link(new BusLink(engine, loop, places.state + "/" + places.tool));
-  if (auto opened = link->open(config, places); !opened) return tl::unexpected(opened.error());
+  if (auto opened = link->open(config, places, accept_epoch); !opened) return tl::unexpected(opened.error());
   return link;
 }
 
-Result<> BusLink::open(const config::Config& config, const config::Places& places) {
-  bus::Options options;
-  options.subscriber.classes = {"drains", "modules", "splits"};
-  options.insecure = config.security.insecure;
-  options.allowed_keys_dir = config.bus.curve_allowed_keys_dir;
-  if (!config.bus.curve_secret_key_file.empty()) {
-    auto keys = bus::load_keys(config.bus.curve_secret_key_file);
-    if (!keys) return tl::unexpected(keys.error());
-    options.keys = *keys;
-  }
-  std::string server_key;
-  if (!config.bus.curve_server_key_file.empty()) {
-    auto key = bus::load_public_key(config.bus.curve_server_key_file);
-    if (!key) return tl::unexpected(key.error());
-    server_key = *key;
-  }
-
+// What it publishes, if it can: a directory that another process has, or that can't be written, is no reason not to route.
+Result<> BusLink::own(const config::Config& config, const config::Places& places, bus::Options& options) {
   auto lock = bus::DirectoryLock::take(directory_);
-  if (lock) {
-    lock_ = std::make_unique<bus::DirectoryLock>(std::move(*lock));
-    auto epoch = bus::next_epoch(directory_, unix_us());
-    if (!epoch) return tl::unexpected(epoch.error());
-    const auto name = config.bus.name.empty() ? host_name() + "-" + places.tool : config.bus.name;
-    options.owner = bus::OwnerOptions{.id = mix64(*epoch ^ static_cast<std::uint64_t>(getpid())), .name = "forward/" + name, .epoch = *epoch};
-    options.publish = config.bus.publish;
-    make_ipc_folder(options.publish);
-    publisher_ = std::make_unique<Publisher>(name, unix_us());
-    facts_.set_name(name);
-  } else {
+  if (!lock) {
     log::warning("publishing nothing on the bus", {{"reason", lock.error().text}});
+    return {};
   }
-  if (options.publish.empty()) {
-    options.owner.reset();
-    publisher_.reset();
-  }
+  lock_ = std::make_unique<bus::DirectoryLock>(std::move(*lock));
+  const auto epoch = bus::next_epoch(directory_, daemon::unix_us());
+  if (!epoch) return tl::unexpected(epoch.error());
+  const auto id = bus::owner_id(directory_, mix64(*epoch ^ static_cast<std::uint64_t>(getpid())));
+  if (!id) return tl::unexpected(id.error());
+  const auto owner = bus::name_of(config, places, "forward");
+  const auto name = owner.substr(owner.find('/') + 1);
+  facts_.set_name(name);
+  if (options.publish.empty()) return {};
+  options.owner = bus::OwnerOptions{.id = *id, .name = owner, .epoch = *epoch};
+  publisher_ = std::make_unique<Publisher>(name, daemon::unix_us());
+  return {};
+}
 
+Result<> BusLink::open(const config::Config& config, const config::Places& places, bool accept_epoch) {
+  auto options = bus::wire(config, places, "forward");
+  if (!options) return tl::unexpected(options.error());
+  options->subscriber.accept_any_epoch = accept_epoch;
+  if (auto owns = own(config, places, *options); !owns) return owns;
   auto known = lock_ ? load_copies(directory_ + "/bus.copy", mono_now()) : Result<Copies>(Copies{});
   if (!known) log::warning(known.error().text, {{"file", directory_ + "/bus.copy"}});
-  for (const auto& peer : peers_of(config, places)) {
-    bus::PeerOptions one{peer, {}, server_key, {}};
-    if (known && known->contains(peer)) one.known = known->at(peer);
-    for (const auto& [topic, fact] : one.known.facts) {
-      std::string problem;
-      facts_.apply({bus::Change::Kind::put, topic, fact.payload, one.known.epoch, one.known.owner, fact.made_at}, problem);
-    }
-    options.peers.push_back(std::move(one));
-  }
-  if (auto applied = engine_.set_remote(facts_.remote()); !applied) log::warning("the saved copy can't be applied", {{"reason", applied.error().text}});
+  else options->known = std::move(*known);
+  for (auto& peer : options->peers)
+    if (auto copy = options->known.extract(peer.publish)) peer.known = std::move(copy.mapped());
 
-  auto started = bus::Bus::start(std::move(options), [this, alive = alive_](bus::PeerChange change) {
+  auto started = bus::Bus::start(std::move(*options), [this, alive = alive_](bus::PeerChange change) {
     loop_.post([this, alive, change = std::move(change)] {
       if (*alive) take(change);
     });
   });
   if (!started) return tl::unexpected(started.error());
   bus_ = std::move(*started);
+  if (bus_->status().open_to_strangers)
+    log::warning("the bus is bound to tcp without keys: whoever reaches it reads it (security.insecure)", {{"bus", bus_->status().publish}});
+  quarantine_ = std::make_unique<Quarantine>(loop_, [this](const std::string& topic) { static_cast<void>(bus_->release(topic)); });
+  for (const auto& change : bus_->known()) {
+    std::string problem;
+    facts_.apply(change, problem);
+  }
+  quarantine_->follow(facts_);
+  if (auto applied = engine_.set_remote(facts_.remote()); !applied) log::warning("the saved copy can't be applied", {{"reason", applied.error().text}});
   second_timer_ = loop_.every(1s, [this] { every_second(); });
   save_timer_ = loop_.every(save_period, [this] {
-    if (dirty_) save();
+    if (dirty_ || epochs() != saved_epochs_) save();
   });
   return {};
 }
@@ -136,6 +104,7 @@ void BusLink::take(const bus::PeerChange& change) {
     ++refused_;
     log::warning("a fact from the bus was refused: the last good one stays", {{"peer", change.peer}, {"reason", problem}});
   }
+  quarantine_->follow(facts_);
   if (changed) apply_soon();
 }
 
@@ -148,15 +117,39 @@ void BusLink::apply_soon() {
   });
 }
 
+// What an operator has to know: somebody speaks as an owner, but from the past.
+void BusLink::warn() {
+  std::uint64_t refused = 0;
+  std::string who;
+  for (const auto& peer : bus_->status().peers) {
+    refused += peer.counters.refused_epoch;
+    if (peer.counters.refused_epoch > 0) who = peer.peer;
+  }
+  if (refused <= warned_epochs_ * 2) return;         // at first, and whenever it has doubled
+  warned_epochs_ = refused;
+  log::warning("an owner speaks with an epoch below the one known of it and is refused: an impostor, or its disk was lost and its clock is "
+               "behind: then start nlb-forward once with --accept-epoch",
+               {{"peer", who}, {"messages", refused}});
+}
+
 void BusLink::every_second() {
+  warn();
   if (!publisher_) return;
   if (split_dirty_) save();   // what is acknowledged below is what a restart comes back with
   for (auto& message : publisher_->collect(engine_, facts_, mono_now())) bus_->publish(std::move(message.topic), std::move(message.payload));
 }
 
+// Kept with the copy even when nothing else has changed: what is older than the owner's last life is refused after a restart, too.
+std::vector<std::uint64_t> BusLink::epochs() const {
+  std::vector<std::uint64_t> all;
+  for (const auto& peer : bus_->status().peers) all.push_back(peer.epoch);
+  return all;
+}
+
 void BusLink::save() {
   if (!lock_ || !bus_) return;
   dirty_ = split_dirty_ = false;
+  saved_epochs_ = epochs();
   if (auto saved = save_copies(directory_ + "/bus.copy", bus_->copies(), mono_now()); !saved) {
     dirty_ = true;
     log::warning("the copy of the bus can't be saved: a restart would begin without it", {{"reason", saved.error().text}});
@@ -164,29 +157,17 @@ void BusLink::save() {
 }
 
 std::string BusLink::status_json() const {
-  using Json = nlohmann::ordered_json;
-  const auto status = bus_->status();
-  Json peers = Json::array();
-  for (const auto& peer : status.peers)
-    peers.push_back({{"peer", peer.peer}, {"owner", peer.owner_name}, {"live", peer.phase == bus::SubscriberState::Phase::live},
-                     {"epoch", peer.epoch}, {"age_seconds", to_seconds(peer.age)}, {"facts", peer.facts}, {"quarantined", peer.quarantined},
-                     {"gaps", peer.counters.gaps}, {"syncs", peer.counters.syncs}});
-  const Json all = {{"publish", status.publish}, {"epoch", status.epoch}, {"published", status.published}, {"modules", facts_.modules()},
-                    {"splits", facts_.splits().size()}, {"refused", refused_}, {"peers", std::move(peers)}};
+  auto all = nlohmann::ordered_json::parse(bus::status_json(bus_->status()));
+  all["modules"] = facts_.modules();
+  all["splits"] = facts_.splits().size();
+  all["refused"] = refused_;
+  all["quarantined"] = facts_.quarantined();
+  all["quarantine_dropped"] = quarantine_->released();
   return all.dump();
 }
 
 void BusLink::add_metrics(metrics::Snapshot& out) const {
-  const auto status = bus_->status();
-  for (const auto& peer : status.peers) {
-    const auto owner = peer.owner_name.empty() ? peer.peer : peer.owner_name;
-    const auto of = [&](const char* tool) { return peer.peer.find(tool) != std::string::npos; };
-    const std::string topic = of("deploy") ? "splits" : of("scale") ? "drains" : "modules";
-    out.add(metrics::bus_age, {topic, owner}, to_seconds(peer.age));
-    out.add(metrics::bus_gaps, {topic, owner}, peer.counters.gaps);
-  }
-  out.add(metrics::bus_dropped, {"all"}, status.slow_subscriber_drops);
-  out.add(metrics::bus_rejected, {"fence"}, status.fence_refused);
+  bus::add_metrics(out, bus_->status());
   out.add(metrics::bus_rejected, {"facts"}, refused_);
 }
 

@@ -22,9 +22,9 @@ Json to_json(const bus::Copy& copy, MonoTime now) {
   for (const auto& [topic, fact] : copy.facts) {
     if (!fact.payload) continue;
     facts.push_back({{"topic", topic}, {"seq", fact.seq}, {"age_ms", std::max<std::int64_t>(0, (now - fact.made_at) / 1ms)},
-                     {"payload", Json::binary({fact.payload->begin(), fact.payload->end()})}});
+                     {"quarantined", fact.quarantined}, {"payload", Json::binary({fact.payload->begin(), fact.payload->end()})}});
   }
-  return {{"epoch", copy.epoch}, {"owner", copy.owner}, {"seq", copy.seq}, {"last", copy.last}, {"facts", std::move(facts)}};
+  return {{"epoch", copy.epoch}, {"owner", copy.owner}, {"seq", copy.seq}, {"last", copy.last}, {"classes", copy.classes}, {"facts", std::move(facts)}};
 }
 
 bus::Copy from_json(const Json& json, MonoTime now) {
@@ -33,11 +33,13 @@ bus::Copy from_json(const Json& json, MonoTime now) {
   json.at("owner").get_to(copy.owner);
   json.at("seq").get_to(copy.seq);
   for (const auto& [name, seq] : json.at("last").items()) copy.last[name] = seq.get<std::uint64_t>();
+  copy.classes = json.value("classes", copy.classes);
   for (const auto& one : json.at("facts")) {
     const auto& bytes = one.at("payload").get_binary();
     bus::Fact fact;
     fact.payload = std::make_shared<const std::string>(bytes.begin(), bytes.end());
     fact.seq = one.at("seq").get<std::uint64_t>();
+    fact.quarantined = one.value("quarantined", false);
     fact.made_at = now - std::chrono::milliseconds(one.at("age_ms").get<std::int64_t>());
     copy.facts.emplace(one.at("topic").get<std::string>(), std::move(fact));
   }

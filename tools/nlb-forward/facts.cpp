@@ -50,7 +50,14 @@ bool Facts::apply(const bus::Change& change, std::string& problem) {
   return false;
 }
 
+const registry::Module* Facts::module(const std::string& topic) const {
+  const auto found = modules_.find(topic);
+  return found == modules_.end() ? nullptr : &found->second;
+}
+
 bool Facts::apply_module(const bus::Change& change, std::string& problem) {
+  if (change.kind == bus::Change::Kind::quarantined) quarantined_.insert(change.topic);
+  else quarantined_.erase(change.topic);
   if (change.kind == bus::Change::Kind::gone) return modules_.erase(change.topic) > 0;
   v1::Module message;
   if (!message.ParseFromArray(change.payload->data(), static_cast<int>(change.payload->size()))) {

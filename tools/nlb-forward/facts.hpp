@@ -1,4 +1,4 @@
-// The copy of the bus's facts that routing goes by: module records, splits and drains, merged over all peers. Values only.
+// The copy of the bus's facts that routing goes by: module records, splits and drains. Values only.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,8 @@ class Facts {
   relay::Remote remote() const;
   const std::map<std::string, KnownSplit>& splits() const { return splits_; }
   std::size_t modules() const { return modules_.size(); }
+  const registry::Module* module(const std::string& topic) const;      // null: not known
+  const std::set<std::string>& quarantined() const { return quarantined_; }   // topics of modules that their registry forgot
 
  private:
   bool apply_module(const bus::Change& change, std::string& problem);
@@ -37,6 +39,7 @@ class Facts {
 
   std::string name_;
   std::map<std::string, registry::Module> modules_;   // by topic
+  std::set<std::string> quarantined_;
   std::map<std::string, KnownSplit> splits_;          // by service
   std::map<std::string, std::set<std::string>> drains_;   // names by service: drained by the scaler, whatever the registry knows of it
 };

@@ -89,7 +89,7 @@ Result<> Carrier::open_access_log() {
 }
 
 Result<> Carrier::start_link() {
-  auto link = BusLink::start(config_, cli::places_of(share_.tool()), *engine_, daemon_.loop());
+  auto link = BusLink::start(config_, cli::places_of(share_.tool()), options_.accept_epoch, *engine_, daemon_.loop());
   if (!link) return tl::unexpected(link.error());
   link_ = std::move(*link);
   return {};
@@ -165,6 +165,8 @@ Result<> Carrier::reload() {
   if (!fresh) return tl::unexpected(fresh.error());
   if (auto listening = has_listener(*fresh); !listening) return listening;
   if (giver_.handing_over()) return fail(ErrorKind::refused, "a takeover is under way: the new process reads the configuration");
+  if (link_)
+    if (auto keys = link_->reload_keys(); !keys) return keys;
   auto reloaded = engine_->reload(fresh->config);
   if (reloaded) manager_->reloaded(*fresh);
   return reloaded;
@@ -244,6 +246,8 @@ void add_serve_options(CLI::App& app, ServeOptions& options) {
       ->check(CLI::Range(std::size_t{1}, processes_max))
       ->option_text("N");
   add_takeover_options(app, options.takeover);
+  app.add_flag("--accept-epoch", options.accept_epoch, "believe an owner on the bus once although it speaks from an earlier time than what is known of it: "
+               "for a registry whose disk was lost and whose clock is behind");
   app.add_option("--process", options.share, "")->group("");   // hidden: how the parent tells a child which it is
 }
 

@@ -19,6 +19,7 @@ struct ServeOptions {
   daemon::DaemonOptions daemon;
   std::size_t workers = 0;   // 0: one per CPU
   std::size_t processes = 1;
+  bool accept_epoch = false; // believe the next snapshot of each owner, whatever its epoch
   std::string share;         // "I/N": this is process I of N (set by the parent)
   TakeoverOptions takeover;
 };

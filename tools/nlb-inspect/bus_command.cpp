@@ -11,13 +11,13 @@
 #include "libnlb/bus/bus.hpp"
 #include "libnlb/bus/codec_topic.hpp"
 #include "libnlb/bus/print.hpp"
+#include "libnlb/bus/wiring.hpp"
 #include "tools/nlb-inspect/text_out.hpp"
 
 namespace nlb::inspect_tool {
 namespace {
 
 constexpr auto look = std::chrono::milliseconds(20);
-constexpr std::array<std::string_view, 4> owners = {"registry", "deploy", "scale", "forward"};
 
 class LinePrinter {            // called by the bus's thread alone; `lines` is read by the waiting one
  public:
@@ -49,30 +49,19 @@ class LinePrinter {            // called by the bus's thread alone; `lines` is r
   TextOut out_;
 };
 
-Result<bus::Options> to_bus(const BusOptions& o, const config::Config& config) {
-  bus::Options to;
+Result<bus::Options> to_bus(const BusOptions& o, config::Config config) {
   std::set<std::string> classes;
   for (const auto& topic : o.topics) {
     if (!bus::is_topic(topic)) return fail(ErrorKind::usage, "\"" + topic + "\" is no topic: name a class or its beginning, like modules/web");
     classes.emplace(bus::class_of(topic));
   }
-  to.subscriber.classes.assign(classes.begin(), classes.end());
-  to.insecure = config.security.insecure;
-  std::string server_key;
-  if (const auto& path = config.bus.curve_secret_key_file; !path.empty()) {
-    auto keys = bus::load_keys(path);
-    if (!keys) return tl::unexpected(keys.error());
-    to.keys = std::move(*keys);
-  }
-  if (const auto& path = config.bus.curve_server_key_file; !path.empty()) {
-    auto key = bus::load_public_key(path);
-    if (!key) return tl::unexpected(key.error());
-    server_key = std::move(*key);
-  }
-  auto endpoints = o.connect.empty() ? config.bus.subscribe : o.connect;
-  if (endpoints.empty())
-    for (const auto owner : owners) endpoints.push_back("ipc://" + cli::places_of("inspect").runtime + "/" + std::string(owner) + ".bus");
-  for (const auto& endpoint : endpoints) to.peers.push_back({endpoint, "", endpoint.starts_with("tcp://") ? server_key : "", {}});
+  if (!o.connect.empty()) config.bus.subscribe = o.connect;
+  config.bus.publish.clear();                  // it owns nothing
+  auto to = bus::wire(config, cli::places_of("inspect"), "all");
+  if (!to) return to;
+  to->subscriber.classes.assign(classes.begin(), classes.end());
+  to->merged = false;                          // people want to see who says what
+  to->follow_directory = o.connect.empty();
   return to;
 }
 

@@ -89,6 +89,10 @@ void add_stats(CLI::App& app, Commands& c) {
 void add_keygen(CLI::App& app, Commands& c) {
   app.add_option("name", c.key_name, "of the key: NAME.key (secret, mode 0600) and NAME.pub are written")->required()->option_text("NAME");
   app.add_option("--directory", c.directory, "where to (default: here)")->option_text("DIR");
+  app.add_option("--role", c.key_role, "what the holder may read where NAME.pub is listed, and may make itself known as: forward, registry, deploy, scale, "
+                 "or all (default), which reads everything and owns nothing")
+      ->check(CLI::IsMember({"forward", "registry", "deploy", "scale", "all"}))
+      ->option_text("ROLE");
 }
 
 namespace {
@@ -272,7 +276,7 @@ Result<cli::ExitCode> keygen(const Commands& c) {
   const auto keys = bus::make_keys();
   if (!keys) return tl::unexpected(keys.error());
   const auto directory = c.directory.empty() ? std::string(".") : c.directory;
-  if (auto saved = bus::save_keys(*keys, directory, c.key_name); !saved) return tl::unexpected(saved.error());
+  if (auto saved = bus::save_keys(*keys, directory, c.key_name, c.key_role); !saved) return tl::unexpected(saved.error());
   std::cout << directory << "/" << c.key_name << ".key\n" << directory << "/" << c.key_name << ".pub\n";
   return cli::ExitCode::done;
 }

@@ -8,7 +8,7 @@ namespace nlb::registrar {
 
 struct Commands {
   ClientFlags client;
-  std::string module, reason, service, protocol, version, state, directory, key_name, page_token, wait, drain_timeout = "30s";
+  std::string module, reason, service, protocol, version, state, directory, key_name, page_token, wait, drain_timeout = "30s", key_role = "all";
   std::uint64_t lease_id = 0;
   bool drain = false, cancel = false, routable = false, with_modules = false, changes_only = false;
 };

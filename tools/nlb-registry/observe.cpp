@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "libnlb/bus/report.hpp"
 #include "libnlb/cli/ndjson.hpp"
 #include "libnlb/daemon/clock.hpp"
 #include "libnlb/metrics/exposition.hpp"
@@ -40,16 +41,7 @@ Json channels_json(const rpc::ModulePool& pool) {
   return all;
 }
 
-Json bus_json(const bus::Bus* bus) {
-  if (!bus) return nullptr;
-  const auto status = bus->status();
-  Json peers = Json::array();
-  for (const auto& peer : status.peers)
-    peers.push_back({{"peer", peer.peer}, {"owner", peer.owner_name}, {"age_seconds", to_seconds(peer.age)}, {"facts", peer.facts}});
-  return {{"publish", status.publish},       {"sync", status.sync}, {"epoch", status.epoch}, {"seq", status.head_seq},
-          {"published", status.published},   {"slow_subscriber_drops", status.slow_subscriber_drops},
-          {"sync_requests", status.sync_requests}, {"peers", peers}};
-}
+Json bus_json(const bus::Bus* bus) { return bus ? Json::parse(bus::status_json(bus->status())) : Json(nullptr); }
 
 std::uint64_t open_descriptors() {
   std::uint64_t count = 0;
@@ -140,7 +132,7 @@ std::string metrics_text(const Service& service) {
   out.add(m::store_commits, {"done"}, store.commits);
   out.add(m::store_commits, {"failed"}, store.failed);
   out.add(m::store_owed, {}, store.owed);
-  if (service.bus()) out.add(m::bus_dropped, {"modules"}, service.bus()->status().slow_subscriber_drops);
+  if (service.bus()) bus::add_metrics(out, service.bus()->status());
   return m::exposition(out);
 }
 

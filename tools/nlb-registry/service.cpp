@@ -12,13 +12,13 @@
 
 #include <boost/asio/io_context.hpp>
 
-#include "libnlb/bus/codec_topic.hpp"
+#include "libnlb/bus/wiring.hpp"
 #include "libnlb/cli/config_file.hpp"
 #include "libnlb/core/hash.hpp"
 #include "libnlb/daemon/clock.hpp"
 #include "libnlb/daemon/log.hpp"
+#include "libnlb/store/identity.hpp"
 #include "libnlb/store/open.hpp"
-#include "nlb/v1/bus.pb.h"
 
 namespace nlb::registrar {
 
@@ -110,6 +110,9 @@ Result<> Service::lead_alone() {
   keeper_->load(std::nullopt, [&](Result<std::vector<registry::Stored>> all) { loaded.set_value(std::move(all)); });
   auto known = loaded.get_future().get();
   if (!known) return tl::unexpected(known.error());
+  const auto owner = store::identity(keeper_->store());
+  if (!owner) return tl::unexpected(owner.error());
+  owner_id_ = *owner;
   if (auto ok = open_bus(*epoch); !ok) return ok;
   lead(*epoch, std::move(*known));
   return {};
@@ -131,7 +134,9 @@ void Service::on_leadership(const store::Leadership& leadership) {
     return;
   }
   keeper_->load(leadership.fence, [this, fence = leadership.fence](Result<std::vector<registry::Stored>> known) {
-    loop_.post([this, fence, known = std::move(known)]() mutable {
+    const auto owner = known ? store::identity(keeper_->store()) : tl::unexpected(known.error());      // on the keeper's thread
+    if (known && !owner) known = tl::unexpected(owner.error());
+    loop_.post([this, fence, owner = owner.value_or(0), known = std::move(known)]() mutable {
       if (!campaign_ || !campaign_->now().leads || campaign_->now().fence.revision != fence.revision) return;
       if (!known) {
         daemon::log::error("the store can't be read; trying again", {{"reason", known.error().text}});
@@ -139,6 +144,7 @@ void Service::on_leadership(const store::Leadership& leadership) {
         return;
       }
       const auto epoch = static_cast<std::uint64_t>(fence.revision);
+      owner_id_ = owner;
       if (auto opened = open_bus(epoch); !opened) daemon::log::error("the bus can't be opened", {{"reason", opened.error().text}});
       lead(epoch, std::move(*known));
     });
@@ -156,48 +162,19 @@ void Service::look_for_leader() {
 
 void Service::lead(std::uint64_t epoch, std::vector<registry::Stored> known) {
   engine_->lead(epoch, std::move(known));
-  publish_directory();
   server_->set_serving(true);
   server_->set_serving("nlb.v1.NLBService", true);
 }
 
 // ---- the bus
 
-// Whose word on sessions and drains we listen to: the forwarder and the scaler of this machine, where the configuration names nobody.
-std::vector<std::string> Service::peers() const {
-  auto all = config_.bus.subscribe;
-  if (all.empty())
-    for (const char* tool : {"forward", "scale"}) all.push_back("ipc://" + cli::places_of(tool).runtime + "/" + tool + ".bus");
-  std::erase(all, config_.bus.publish);
-  return all;
-}
-
-Result<bus::Options> Service::bus_options(std::uint64_t epoch) const {
-  bus::Options options;
-  options.owner = bus::OwnerOptions{.id = name_hash("registry " + config_.bus.publish), .name = "registry", .epoch = epoch};
-  options.publish = config_.bus.publish;
-  options.insecure = config_.security.insecure;
-  options.allowed_keys_dir = config_.bus.curve_allowed_keys_dir;
-  options.subscriber.classes = {"drains", "traffic"};
-  if (!config_.bus.curve_secret_key_file.empty()) {
-    auto keys = bus::load_keys(config_.bus.curve_secret_key_file);
-    if (!keys) return tl::unexpected(keys.error());
-    options.keys = std::move(*keys);
-  }
-  std::string server_key;
-  if (!config_.bus.curve_server_key_file.empty()) {
-    auto key = bus::load_public_key(config_.bus.curve_server_key_file);
-    if (!key) return tl::unexpected(key.error());
-    server_key = std::move(*key);
-  }
-  for (const auto& peer : peers()) options.peers.push_back({peer, {}, server_key, {}});
-  return options;
-}
-
 Result<> Service::open_bus(std::uint64_t epoch) {
   bus_.reset();                            // an older epoch's sockets are closed before the new ones are bound
-  auto options = bus_options(epoch);
+  const auto places = cli::places_of("registry");
+  auto options = bus::wire(config_, places, "registry");      // reads traffic, for the sessions that modules have
   if (!options) return tl::unexpected(options.error());
+  options->owner = bus::OwnerOptions{.id = owner_id_, .name = bus::name_of(config_, places, "registry"), .epoch = epoch};
+  options->keeps_directory = true;
   if (const auto path = path_of_ipc(config_.bus.publish); !path.empty()) {
     if (auto made = make_folder_of(path); !made) return made;
     if (!bus_lock_) {                      // a second bind to an ipc path succeeds and steals it
@@ -221,23 +198,6 @@ void Service::publish(std::string topic, std::string payload) {
   if (!done) daemon::log::error("publish", {{"reason", done.error().text}});
 }
 
-void Service::publish_directory() {
-  if (!bus_) return;
-  v1::Directory directory;
-  const auto add = [&](std::string name, const std::string& endpoint, const std::string& sync, const std::string& key) {
-    auto& owner = *directory.add_owners();
-    owner.set_name(std::move(name));
-    owner.set_publish(endpoint);
-    owner.set_sync(sync);
-    owner.set_curve_public_key(key);
-  };
-  const auto status = bus_->status();
-  auto options = bus_options(0);
-  add("registry", status.publish, status.sync, options ? options->keys.public_key : std::string());
-  for (const auto& peer : peers()) add({}, peer, bus::derived_sync(peer), {});
-  publish("directory", directory.SerializeAsString());
-}
-
 // ---- change and end
 
 Result<> Service::reload(const config::Config& config) {
@@ -247,7 +207,7 @@ Result<> Service::reload(const config::Config& config) {
     return ++reloads_refused, fail(ErrorKind::config, "security.api_key_file can't be switched on or off while running: restart");
   if (certificates_)
     if (auto ok = certificates_->reload(config.security.tls); !ok) return ++reloads_refused, ok;
-  if (bus_ && !config_.bus.curve_allowed_keys_dir.empty())
+  if (bus_)
     if (auto ok = bus_->reload_keys(); !ok) return ++reloads_refused, ok;
   keys_->set(*keys);
   engine_->reload(config);

@@ -37,9 +37,6 @@ class Service {   // belongs to the loop's thread
   void look_for_leader();
   void lead(std::uint64_t epoch, std::vector<registry::Stored> known);
   Result<> open_bus(std::uint64_t epoch);
-  std::vector<std::string> peers() const;
-  Result<bus::Options> bus_options(std::uint64_t epoch) const;
-  void publish_directory();
   void publish(std::string topic, std::string payload);
 
   config::Config config_;
@@ -50,6 +47,7 @@ class Service {   // belongs to the loop's thread
   std::shared_ptr<rpc::Certificates> certificates_;
   std::unique_ptr<rpc::RegistryService> calls_;
   std::unique_ptr<rpc::Server> server_;
+  std::uint64_t owner_id_ = 0;             // to the bus; of the store, so that all who share it are one owner
   std::optional<bus::DirectoryLock> bus_lock_;
   std::unique_ptr<bus::Bus> bus_;
   std::unique_ptr<store::Campaign> campaign_;

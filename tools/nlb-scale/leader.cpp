@@ -5,8 +5,9 @@
 #include <filesystem>
 
 #include "libnlb/bus/state_dir.hpp"
-#include "libnlb/core/hash.hpp"
+#include "libnlb/bus/wiring.hpp"
 #include "libnlb/daemon/log.hpp"
+#include "libnlb/store/identity.hpp"
 #include "libnlb/store/open.hpp"
 
 namespace nlb::tool {
@@ -20,15 +21,6 @@ Result<> make_folder(const std::string& folder) {
   if (std::filesystem::create_directories(folder, error)) ::chmod(folder.c_str(), 0750);
   if (error) return fail(ErrorKind::unavailable, "make " + folder + ": " + error.message() + ": name another place in the configuration");
   return {};
-}
-
-std::vector<bus::PeerOptions> peers_of(const config::Bus& config, const config::Places& places, const std::string& server_key) {
-  auto endpoints = config.subscribe;
-  if (endpoints.empty())
-    for (const auto* tool : {"registry", "deploy", "forward"}) endpoints.push_back("ipc://" + places.runtime + "/" + tool + ".bus");
-  std::vector<bus::PeerOptions> out;
-  for (const auto& endpoint : endpoints) out.push_back({endpoint, "", endpoint.starts_with("tcp://") ? server_key : "", {}});
-  return out;
 }
 
 }  // namespace
@@ -81,30 +73,13 @@ Result<> Leader::start(const cli::ConfigFile& file, bool lines_on_stdin, std::op
 }
 
 Result<> Leader::start_bus(const cli::ConfigFile& file, std::uint64_t epoch) {
-  const auto& config = file.config.bus;
-  bus::Options options;
-  std::string server_key;
-  if (!config.curve_secret_key_file.empty()) {
-    auto keys = bus::load_keys(config.curve_secret_key_file);
-    if (!keys) return tl::unexpected(keys.error());
-    options.keys = std::move(*keys);
-  }
-  if (!config.curve_server_key_file.empty()) {
-    auto key = bus::load_public_key(config.curve_server_key_file);
-    if (!key) return tl::unexpected(key.error());
-    server_key = std::move(*key);
-  }
-  constexpr std::string_view owner = "nlb-scale";
-  options.owner = bus::OwnerOptions{.id = siphash(SipKey{}, as_bytes(owner)), .name = "scale", .epoch = epoch};
-  options.publish = config.publish;
-  options.allowed_keys_dir = config.curve_allowed_keys_dir;
-  options.insecure = file.config.security.insecure;
-  options.subscriber.classes = {"holds", "loads", "modules", "rollouts", "splits", "traffic"};
-  options.peers = peers_of(config, cli::places_of("scale"), server_key);
-  constexpr std::string_view ipc = "ipc://";
-  if (config.publish.starts_with(ipc))
-    if (auto made = make_folder(folder_of(config.publish.substr(ipc.size()))); !made) return made;
-  auto started = bus::Bus::start(std::move(options), [self = self_, &loop = loop_](bus::PeerChange change) {
+  const auto owner = store::identity(*store_);
+  if (!owner) return tl::unexpected(owner.error());
+  const auto places = cli::places_of("scale");
+  auto options = bus::wire(file.config, places, "scale");
+  if (!options) return tl::unexpected(options.error());
+  options->owner = bus::OwnerOptions{.id = *owner, .name = bus::name_of(file.config, places, "scale"), .epoch = epoch};
+  auto started = bus::Bus::start(std::move(*options), [self = self_, &loop = loop_](bus::PeerChange change) {
     loop.post([self, change = std::move(change)] {
       if (*self != nullptr) (*self)->controller_->on_bus(change);
     });
@@ -120,6 +95,7 @@ void Leader::start_exporters(const config::Config& config) {
 }
 
 Result<> Leader::reload(const cli::ConfigFile& file) {
+  if (auto done = bus_->reload_keys(); !done) return done;
   if (auto done = controller_->reload(file); !done) return done;
   start_exporters(file.config);
   return {};

@@ -4,86 +4,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <condition_variable>
-#include <filesystem>
 #include <fstream>
-#include <mutex>
-#include <thread>
 
-#include "libnlb/bus/bus.hpp"
 #include "libnlb/bus/codec_topic.hpp"
 #include "libnlb/bus/print.hpp"
 #include "libnlb/bus/records.hpp"
 #include "libnlb/bus/state_dir.hpp"
+#include "tests/integration/bus/ends.hpp"
 #include "tests/support/registry_records.hpp"
 
 using namespace nlb;
-using namespace nlb::bus;
-using Clock = std::chrono::steady_clock;
-
-namespace {
-
-struct Folder {                // a short path: ipc names have at most 107 bytes
-  std::string path;
-  Folder() {
-    char name[] = "/tmp/nlb-bus-XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~Folder() {
-    std::error_code error;
-    std::filesystem::remove_all(path, error);
-  }
-  std::string ipc(const std::string& name = "r") const { return "ipc://" + path + "/" + name; }
-};
-
-class Copied {                 // what a subscriber's callback has seen; waits for it, with a limit
- public:
-  void take(const PeerChange& change) {
-    std::lock_guard lock(mutex_);
-    for (const auto& c : change.changes) {
-      if (c.kind == Change::Kind::gone) values_.erase(c.topic);
-      else values_[c.topic] = *c.payload;
-    }
-    changed_.notify_all();
-  }
-  template <class Predicate>
-  bool wait(Predicate predicate, Duration limit = 10s) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, limit, [&] { return predicate(values_); });
-  }
-  bool wait_value(const std::string& topic, const std::string& value) {
-    return wait([&](const auto& values) { return values.contains(topic) && values.at(topic) == value; });
-  }
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::map<std::string, std::string> values_;
-};
-
-template <class Predicate>
-bool eventually(Predicate predicate, Duration limit = 10s) {
-  for (const auto end = Clock::now() + limit; Clock::now() < end; std::this_thread::sleep_for(5ms))
-    if (predicate()) return true;
-  return predicate();
-}
-
-std::unique_ptr<Bus> own(const std::string& endpoint, std::uint64_t epoch = 1, Options options = {}) {
-  options.owner = OwnerOptions{.id = 1, .name = "registry", .epoch = epoch, .beat_interval = 200ms};
-  options.publish = endpoint;
-  auto bus = Bus::start(std::move(options), {});
-  if (!bus) FAIL(bus.error().text);
-  return std::move(*bus);
-}
-
-std::unique_ptr<Bus> listen(const std::string& endpoint, Copied& copied, Options options = {}) {
-  options.subscriber.beat_interval = 200ms;
-  if (options.peers.empty()) options.peers.push_back({endpoint, "", "", {}});
-  auto bus = Bus::start(std::move(options), [&copied](const PeerChange& change) { copied.take(change); });
-  if (!bus) FAIL(bus.error().text);
-  return std::move(*bus);
-}
-
-}  // namespace
+using namespace nlb::testing;
 
 TEST_CASE("a subscriber that joins late has everything, and the news after it") {
   Folder folder;
@@ -136,7 +67,7 @@ TEST_CASE("a subscriber that was too slow loses messages, notices, and has the s
   Options options;
   options.high_water_mark = 20;
   options.subscriber.beat_interval = 200ms;
-  options.peers.push_back({folder.ipc(), "", "", {}});
+  options.peers.push_back({folder.ipc()});
   auto subscriber = Bus::start(std::move(options), [&](const PeerChange& change) {
     copied.take(change);
     std::lock_guard wait(gate);          // the bus's thread stands still, as in a stopped process
@@ -210,6 +141,8 @@ TEST_CASE("a second process on one directory is refused by name before it can bi
   CHECK(next_epoch(dir, 2000).value() == 2000);
   { std::ofstream(dir + "/epoch") << "garbage"; }
   CHECK(next_epoch(dir, 3000).value() == 3000);
+  CHECK(owner_id(dir, 77 << 11).value() == 77);
+  CHECK(owner_id(dir, 78 << 11).value() == 77);               // the same over restarts
 }
 
 TEST_CASE("tcp without keys is refused unless insecure") {
@@ -221,41 +154,6 @@ TEST_CASE("tcp without keys is refused unless insecure") {
   CHECK_THAT(refused.error().text, Catch::Matchers::Contains("tcp needs CURVE"));
   options.insecure = true;
   CHECK(Bus::start(options, {}).has_value());
-}
-
-TEST_CASE("over tcp only those with an allowed key hear anything, and the list is reloaded while it runs") {
-  Folder folder;
-  const auto server = make_keys().value(), friendly = make_keys().value(), stranger = make_keys().value();
-  REQUIRE(save_keys(friendly, folder.path + "/allowed", "forward-1").has_value());
-  CHECK_FALSE(save_keys(friendly, folder.path + "/allowed", "forward-1").has_value());
-  CHECK((std::filesystem::status(folder.path + "/allowed/forward-1.key").permissions() & std::filesystem::perms(077)) == std::filesystem::perms::none);
-  CHECK(load_keys(folder.path + "/allowed/forward-1.key")->secret_key == friendly.secret_key);
-  Options options;
-  options.keys = server;
-  options.allowed_keys_dir = folder.path + "/allowed";
-  const auto owner = own("tcp://127.0.0.1:*", 1, options);
-  REQUIRE(owner->publish("modules/web/a", "1").has_value());
-  const auto with = [&](const KeyPair& keys, const std::string& server_key) {
-    Options client;
-    client.keys = keys;
-    client.insecure = server_key.empty();
-    client.peers.push_back({owner->status().publish, owner->status().sync, server_key, {}});
-    return client;
-  };
-  Copied friends, strangers, wrong_server, plain;
-  const auto a = listen("", strangers, with(stranger, server.public_key));
-  const auto b = listen("", wrong_server, with(friendly, stranger.public_key));
-  const auto c = listen("", plain, with({}, ""));
-  const auto d = listen("", friends, with(friendly, server.public_key));
-  CHECK(friends.wait_value("modules/web/a", "1"));
-  CHECK(eventually([&] { return owner->status().curve_refused > 0; }));
-  const auto nothing = [](const auto& values) { return !values.empty(); };
-  CHECK_FALSE(strangers.wait(nothing, 300ms));
-  CHECK_FALSE(wrong_server.wait(nothing, 1ms));
-  CHECK_FALSE(plain.wait(nothing, 1ms));
-  REQUIRE(save_keys(stranger, folder.path + "/allowed", "forward-2").has_value());
-  REQUIRE(owner->reload_keys().has_value());
-  CHECK(strangers.wait_value("modules/web/a", "1"));
 }
 
 TEST_CASE("ten thousand records are with a new subscriber in under 200 ms") {

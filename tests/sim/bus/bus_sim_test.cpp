@@ -13,8 +13,11 @@ World::World(std::uint64_t seed) : net_(seed) {
   int number = 0;
   registry_.number = number++;
   for (auto& c : controllers_) c.number = number++;
+  site_.number = number++;
   for (auto& f : forwarders_) f.number = number++;
   for (auto& m : modules_) m.number = number++;
+  for (auto& m : modules_) m.name = "m" + std::to_string(m.number < first_twin ? m.number : m.number - first_twin + first_module);
+  one_owner_ = net_.rng.below(2) == 0;
   net_.drop_percent = net_.rng.below(30);
   crash_permille_ = net_.rng.below(30);
 }
@@ -55,6 +58,7 @@ void World::start(Node& node) {
   ++node.life;
   guarded(node, [&] {
     if (node.number == registry_node) return start_registry();
+    if (node.number == site_node) return start_site();
     if (node.number < first_forwarder) return start_controller(controllers_[static_cast<std::size_t>(node.number - first_controller)]);
     if (node.number < first_module) return start_forwarder(forwarders_[static_cast<std::size_t>(node.number - first_forwarder)]);
     start_module(modules_[static_cast<std::size_t>(node.number - first_module)]);
@@ -62,13 +66,19 @@ void World::start(Node& node) {
 }
 
 bus::OwnerState* World::owner_of(int source) {
-  auto& owner = source == 0 ? registry_.owner : controllers_[static_cast<std::size_t>(source - first_controller)].owner;
+  auto& owner = source == registry_node ? registry_.owner
+                : source == site_node   ? site_.owner
+                : source < site_node    ? controllers_[static_cast<std::size_t>(source - first_controller)].owner
+                                        : forwarders_[static_cast<std::size_t>(source - first_forwarder)].owner;
   return node_of(source).up && owner ? &*owner : nullptr;
 }
 
-Node& World::node_of(int source) {
-  if (source == 0) return registry_;
-  return controllers_[static_cast<std::size_t>(source - first_controller)];
+Node& World::node_of(int number) {
+  if (number == registry_node) return registry_;
+  if (number == site_node) return site_;
+  if (number < site_node) return controllers_[static_cast<std::size_t>(number - first_controller)];
+  if (number < first_module) return forwarders_[static_cast<std::size_t>(number - first_forwarder)];
+  return modules_[static_cast<std::size_t>(number - first_module)];
 }
 
 void World::pause(Node& node) {
@@ -82,27 +92,21 @@ void World::wake(Node& node) {
   node.paused = false;
 }
 
+Node& World::any_node() { return node_of(static_cast<int>(net_.rng.below(nodes_count))); }
+
 void World::fault() {
-  const auto any = [this]() -> Node& {
-    const auto n = static_cast<std::size_t>(net_.rng.below(first_module + modules_count));
-    if (n == 0) return registry_;
-    if (n < first_forwarder) return controllers_[n - first_controller];
-    if (n < first_module) return forwarders_[n - first_forwarder];
-    return modules_[n - first_module];
+  const auto stop = [this](Node& node, Duration how_long) {      // SIGSTOP, SIGCONT
+    if (node.paused) return;
+    pause(node);
+    net_.after(how_long, [this, &node, life = node.life] { if (node.life == life) wake(node); });
   };
-  switch (net_.rng.below(6)) {
+  switch (net_.rng.below(9)) {
     case 0: {                                    // SIGKILL
-      auto& node = any();
+      auto& node = any_node();
       guarded(node, [] { throw Crash{}; });
       break;
     }
-    case 1: {                                    // SIGSTOP, SIGCONT
-      auto& node = any();
-      if (node.paused) break;
-      pause(node);
-      net_.after(1ms * static_cast<int>(net_.rng.below(4000)), [this, &node, life = node.life] { if (node.life == life) wake(node); });
-      break;
-    }
+    case 1: stop(any_node(), 1ms * static_cast<int>(net_.rng.below(4000))); break;
     case 2: net_.cut_some(); break;
     case 3: net_.heal(); break;
     case 4:
@@ -110,9 +114,20 @@ void World::fault() {
         registry_.disk.clear();
         registry_.disk_epoch = 0;
         guarded(registry_, [] { throw Crash{}; });
+      } else if (net_.rng.below(4) == 0) {       // the other site's
+        site_.disk.clear();
+        site_.disk_epoch = 0;
+        guarded(site_, [] { throw Crash{}; });
       }
       break;
     case 5: net_.drop_percent = net_.rng.below(40); break;
+    case 6: wall_ahead_ += net_.rng.below(2) == 0 ? Duration(1h) : wall_ahead_ > -9h ? Duration(-1h) : Duration{}; break;      // somebody sets the clock
+    case 7:                                      // many modules fall silent at once, and come back
+      if (net_.rng.below(2) == 0)
+        for (auto& m : modules_)
+          if (net_.rng.below(4) != 0) stop(m, lease + 1ms * static_cast<int>(net_.rng.below(1500)));
+      break;
+    case 8: std::swap(net_.drop_percent, crash_permille_); break;      // quiet networks with many crashes, and the other way round
   }
 }
 
@@ -130,16 +145,35 @@ void World::quiet() {
     start(node);
   };
   revive(registry_);
+  revive(site_);
   for (auto& c : controllers_) revive(c);
   for (auto& f : forwarders_) revive(f);
+  twins_over_ = true;
   for (auto& m : modules_) revive(m);
   for (auto& c : controllers_)                   // a leader that was stopped before its message sends it now
     if (c.owner && c.token == elected_.token && elected_.journal.revision > 0) publish_split(c, elected_.journal);
   elected_.lease_end = net_.now;                 // an election, if one is due, is held with the next beat
 }
 
+// Lost disks and a clock that was set back leave an epoch that forwarders refuse, aloud, until an operator says otherwise.
+void World::accept_smaller_epochs() {
+  for (auto& f : forwarders_)
+    for (const int source : {registry_node, site_node}) {
+      auto& copy = f.copies[static_cast<std::size_t>(source)];
+      if (owner_of(source)->options().epoch >= copy->epoch()) continue;
+      need(copy->counters().refused_epoch > 0, "a smaller epoch was not refused aloud");
+      const auto kept = copy->copy();
+      auto options = subscriber_options();
+      options.accept_any_epoch = true;
+      copy.emplace(options, net_.rng(), net_.now);
+      copy->preload(kept, net_.now);
+      f.seen_epoch[static_cast<std::size_t>(source)] = 0;
+    }
+}
+
 void World::run() {
   start(registry_);
+  start(site_);
   for (auto& c : controllers_) start(c);
   for (auto& f : forwarders_) start(f);
   for (auto& m : modules_) start(m);
@@ -150,6 +184,8 @@ void World::run() {
   }
   quiet();
   frozen_ = true;                                // nothing new: what is known must reach everybody
+  run_until(net_.now + 2 * beat);
+  accept_smaller_epochs();
   run_until(net_.now + beat + 3 * beat + 500ms); // an election, three beats, and one back-off with its answer
   check_equal(false);
   frozen_ = false;

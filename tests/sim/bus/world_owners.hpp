@@ -1,25 +1,37 @@
-// The registry, its modules and the two controllers of the simulated balancer.
+// The registry and its modules, the other site's registry, and the two controllers of the simulated balancer.
 #pragma once
 
 #include "tests/sim/bus/world.hpp"
 
 namespace nlb::sim {
 
+// Never decreasing while the disk lives; by the wall clock when it was lost, and that jumps.
+inline std::uint64_t World::next_epoch(std::uint64_t& on_disk) {
+  constexpr auto start = 10h;
+  write();
+  on_disk = std::max<std::uint64_t>(on_disk + 1, static_cast<std::uint64_t>((net_.now.time_since_epoch() + start + wall_ahead_) / 1us));
+  write();
+  return on_disk;
+}
+
 inline void World::start_registry() {
-  write();
-  registry_.disk_epoch = std::max<std::uint64_t>(registry_.disk_epoch + 1, 1000000 + static_cast<std::uint64_t>(net_.now.time_since_epoch() / 1us));
-  write();
+  const auto epoch = next_epoch(registry_.disk_epoch);
   registry::Limits limits;
   registry_.hearing_since = net_.now;
   registry_.members.emplace(limits, net_.rng(), net_.now);
-  registry_.owner.emplace(bus::OwnerOptions{.id = 11, .name = "registry", .epoch = registry_.disk_epoch, .beat_interval = beat, .log_max = 16,
+  registry_.owner.emplace(bus::OwnerOptions{.id = registry_id, .name = "registry", .epoch = epoch, .beat_interval = beat, .log_max = 16,
                                             .chunk_entries_max = 3});
-  for (const auto& [id, stored] : registry_.disk) registry_.members->restore(stored, net_.now);
+  registry_.beaten_at.clear();
+  registry_.newest.clear();
+  for (const auto& [id, stored] : registry_.disk) {
+    registry_.members->restore(stored, net_.now);
+    registry_.newest[id] = stored.module.incarnation;
+  }
   registry_.members->take_notices();
   for (const auto& module : registry_.members->list()) {
     const auto update = registry_.owner->publish(bus::make_topic("modules", {module->service, module->name}),
                                                  bus::make_payload(std::string(to_string(module->state.phase))), net_.now);
-    modules_history_.record(registry_.owner->options().epoch, 11, *update);
+    modules_history_.record(registry_.owner->options().epoch, registry_id, *update);
     broadcast(0, *registry_.owner, *update);
   }
   every(registry_, 100ms, [this] { registry_tick(); });
@@ -30,7 +42,7 @@ inline void World::registry_tick() {
   if (frozen_) return;
   auto& members = *registry_.members;
   for (auto& m : modules_)
-    if (net_.rng.below(3) == 0) (void)members.checked("web/m" + std::to_string(m.number), {m.up && !net_.cut(0, m.number), "refused", 1ms});
+    if (net_.rng.below(3) == 0) (void)members.checked("web/" + m.name, {m.up && !net_.cut(0, m.number), "refused", 1ms});
   members.tick(net_.now);
   flush_registry();
 }
@@ -44,11 +56,15 @@ inline void World::flush_registry() {            // journal, then tell
     const bool could_hear = net_.now >= registry_.hearing_since + lease;
     if (notice.kind == registry::Notice::Kind::removed) {
       need(could_hear || notice.reason == "leaving", "evicted within one lease of a restart or sleep: " + id + ": " + notice.reason);
+      need(notice.reason != "lease ended" || !silent_with_others(id), "removed although many fell silent at once: " + id);
+      registry_.newest.erase(id);
       registry_.disk.erase(id);
       write();
       update = registry_.owner->withdraw(topic, net_.now);
     } else {
       need(could_hear || notice.reason != "lease ended", "suspected within one lease of a restart or sleep: " + id);
+      need(notice.module->incarnation >= registry_.newest[id], "an older process took the name back: " + id);
+      registry_.newest[id] = notice.module->incarnation;
       const auto view = registry_.members->find(id);
       registry_.disk[id] = {*notice.module, view ? view->lease_id : 0, "sim", false};
       write();
@@ -56,19 +72,69 @@ inline void World::flush_registry() {            // journal, then tell
       update = *registry_.owner->publish(topic, bus::make_payload(text), net_.now);
     }
     if (!update) continue;
-    modules_history_.record(registry_.owner->options().epoch, 11, *update);
+    modules_history_.record(registry_.owner->options().epoch, registry_id, *update);
     broadcast(0, *registry_.owner, *update);
   }
 }
 
+// Were at least two and more than 15 % of the service silent when this one was judged? (Counted from what the registry heard, by its rule.)
+inline bool World::silent_with_others(const std::string& id) const {
+  const auto lease_end = [&](const std::string& one) {
+    const auto found = registry_.beaten_at.find(one);
+    return std::max(found == registry_.beaten_at.end() ? MonoTime{} : found->second, registry_.hearing_since) + lease;
+  };
+  const auto judged_at = lease_end(id) + lease / 3;
+  std::size_t silent = 0;
+  for (const auto& [one, stored] : registry_.disk) silent += one == id || lease_end(one) <= judged_at;
+  return silent >= registry::mass_least && silent * 100 > registry_.disk.size() * registry::mass_percent;
+}
+
+// ---- the other site
+
+inline void World::start_site() {
+  site_.owner.emplace(bus::OwnerOptions{.id = site_id, .name = "registry", .epoch = next_epoch(site_.disk_epoch), .beat_interval = beat, .log_max = 16,
+                                        .chunk_entries_max = 3});
+  for (const auto& [topic, text] : site_.disk) {
+    const auto update = site_.owner->publish(topic, bus::make_payload(text), net_.now);
+    site_history_.record(site_.owner->options().epoch, site_id, *update);
+    broadcast(site_node, *site_.owner, *update);
+  }
+  every(site_, 300ms, [this] { site_tick(); });
+  every(site_, beat, [this] { send_beat(site_node); });
+}
+
+// Half of its keys are its own, half of them claim names of the first registry's modules.
+inline void World::site_tick() {
+  if (frozen_) return;
+  const auto n = static_cast<int>(net_.rng.below(site_keys));
+  const auto topic = n % 2 == 0 ? "modules/api/s" + std::to_string(n) : "modules/web/m" + std::to_string(first_module + n / 2);
+  write();
+  std::optional<bus::Update> update;
+  if (net_.rng.below(6) == 0) {
+    site_.disk.erase(topic);
+    write();
+    update = site_.owner->withdraw(topic, net_.now);
+  } else {
+    const auto text = "site " + std::to_string(net_.rng.below(1000));
+    site_.disk[topic] = text;
+    write();
+    update = *site_.owner->publish(topic, bus::make_payload(text), net_.now);
+  }
+  if (!update) return;
+  site_history_.record(site_.owner->options().epoch, site_id, *update);
+  broadcast(site_node, *site_.owner, *update);
+}
+
+// ---- modules
+
 inline void World::start_module(Module& m) {
-  m.incarnation = static_cast<std::uint64_t>(net_.now.time_since_epoch() / 1us) + 1;
+  m.incarnation = std::max(m.incarnation + 1, static_cast<std::uint64_t>(net_.now.time_since_epoch() / 1us) + 1);
   m.lease_id = 0;
   every(m, lease / 3, [this, &m] { module_tick(m); });
 }
 
 inline void World::module_tick(Module& m) {
-  if (frozen_) return;
+  if (frozen_ || (twins_over_ && m.number >= first_twin)) return;
   const auto answer = [this, &m, life = m.life, call = ++m.calls](auto work) {      // a call that was given up has no answer
     net_.send(0, m.number, [this, &m, life, call, work] { guarded(m, [&] { if (m.life == life && m.calls == call) work(); }); });
   };
@@ -77,9 +143,11 @@ inline void World::module_tick(Module& m) {
   net_.send(m.number, 0, [this, &m, reply, stop, incarnation = m.incarnation, lease_id = m.lease_id] {
     guarded(registry_, [&] {
       if (frozen_) return;
-      const auto name = "m" + std::to_string(m.number);
+      const auto& name = m.name;
+      const auto id = "web/" + name;
       if (lease_id != 0) {
-        const auto beaten = registry_.members->heartbeat("web/" + name, lease_id, {}, net_.now);
+        const auto beaten = registry_.members->heartbeat(id, lease_id, {}, net_.now);
+        if (beaten && beaten->wish != registry::Wish::stop) registry_.beaten_at[id] = net_.now;
         if (!beaten) reply(0);
         else if (beaten->wish == registry::Wish::stop) stop();
       } else {
@@ -90,7 +158,12 @@ inline void World::module_tick(Module& m) {
         module.data = {Endpoint::Kind::ip, 80, IpAddress::v4(0x7f000001), {}};
         module.incarnation = incarnation;
         module.lease = lease;
-        if (const auto added = registry_.members->add(module, {}, net_.now)) reply(added->lease_id);
+        if (const auto added = registry_.members->add(module, {}, net_.now)) {
+          registry_.beaten_at[id] = net_.now;
+          reply(added->lease_id);
+        } else {
+          stop();                                // a newer process has the name
+        }
       }
       flush_registry();
     });
@@ -99,7 +172,7 @@ inline void World::module_tick(Module& m) {
     net_.send(m.number, 0, [this, &m, lease_id = m.lease_id] {
       guarded(registry_, [&] {
         if (frozen_ || lease_id == 0) return;
-        (void)registry_.members->remove("web/m" + std::to_string(m.number), lease_id, std::nullopt, "leaving", net_.now);
+        (void)registry_.members->remove("web/" + m.name, lease_id, std::nullopt, "leaving", net_.now);
         flush_registry();
       });
     });
@@ -109,7 +182,17 @@ inline void World::module_tick(Module& m) {
 inline void World::start_controller(Controller& c) {
   c.token = 0;
   c.owner.reset();
+  c.merge.emplace(settle);
+  c.acks.clear();
+  std::vector<bus::Change> told;
+  for (auto& copy : c.copies) {
+    copy.emplace(subscriber_options(), net_.rng(), net_.now);
+    c.merge->add(*copy, told);
+  }
   every(c, beat, [this, &c] { controller_tick(c); });
+  every(c, 50ms, [this, &c] {
+    for (auto& f : forwarders_) hear_ack(c, f, [this](auto& copy) { return copy.tick(net_.now); });
+  });
 }
 
 inline void World::controller_tick(Controller& c) {
@@ -120,7 +203,7 @@ inline void World::controller_tick(Controller& c) {
     c.token = ++elected_.token;
     elected_.lease_end = net_.now + 600ms;
     write();
-    c.owner.emplace(bus::OwnerOptions{.id = 20 + static_cast<std::uint64_t>(c.number), .name = "deploy", .epoch = c.token, .beat_interval = beat,
+    c.owner.emplace(bus::OwnerOptions{.id = one_owner_ ? 20 : 20 + static_cast<std::uint64_t>(c.number), .name = "deploy", .epoch = c.token, .beat_interval = beat,
                                       .log_max = 4});
     if (elected_.journal.revision > 0) publish_split(c, elected_.journal);
   }

@@ -95,8 +95,10 @@ TEST_CASE("topics are made, taken apart and judged") {
   CHECK(class_of("traffic/edge-1/web/v1") == "traffic");
   CHECK(topic_part("traffic/edge-1/web/v1", 2) == "web");
   CHECK(topic_part("traffic/edge-1", 5).empty());
-  CHECK(find_class("splits")->fenced);
-  CHECK_FALSE(find_class("traffic")->fenced);
+  CHECK(is_guarded("splits"));
+  CHECK_FALSE(is_guarded("traffic"));
+  CHECK(conflict_of("splits") == Conflict::greater_epoch);
+  CHECK(conflict_of("modules") == Conflict::first_named);
   CHECK(find_class("nonsense") == nullptr);
   for (const auto* bad : {"", "/a", "a/", "a//b", "a b", "a\n"}) CHECK_FALSE(is_topic(bad));
   CHECK_FALSE(is_topic(std::string(513, 'a')));

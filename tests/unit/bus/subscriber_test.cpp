@@ -2,7 +2,6 @@
 #include <catch2/catch.hpp>
 
 #include "libnlb/bus/codec_topic.hpp"
-#include "libnlb/bus/fence_state.hpp"
 #include "libnlb/bus/owner_state.hpp"
 #include "libnlb/bus/subscriber_state.hpp"
 
@@ -317,7 +316,7 @@ TEST_CASE("what overflows the queue while syncing is in the next snapshot") {
   CHECK(p.value("modules/web/a") == "12");
 }
 
-TEST_CASE("catching up by a delta tells the last word on each fenced key and not its history") {
+TEST_CASE("catching up by a delta tells the last word on each guarded key and not its history") {
   Pair p;
   p.hear(p.publish("splits/web", "10 %"));
   p.beat();
@@ -372,14 +371,66 @@ TEST_CASE("the owner refuses what is no topic and what is over its limits") {
   CHECK_FALSE(owner.withdraw("modules/zzz", {}).has_value());
 }
 
-TEST_CASE("a fence admits the greatest epoch's owner and nobody older, class by class") {
-  FenceState fence;
-  CHECK(fence.admit("splits", 5, 1));
-  CHECK(fence.admit("splits", 6, 2));
-  CHECK_FALSE(fence.admit("splits", 5, 1));
-  CHECK_FALSE(fence.admit("splits", 6, 1));
-  CHECK(fence.admit("replicas", 1, 9));
-  CHECK(fence.admit("traffic", 7, 1));
-  CHECK(fence.admit("traffic", 3, 2));      // every forwarder has its own
-  CHECK(fence.refused() == 2);
+TEST_CASE("classes that the owner refuses are no holes, and are asked for whole as soon as they may be ours") {
+  Pair p(100, {.classes = {"modules", "splits"}});
+  p.publish("modules/web/a", "1");
+  p.publish("splits/web", "1");
+  auto effects = p.subscriber.beat(p.owner.header_of_beat(make_payload("")), p.owner.beat(), p.now);
+  REQUIRE(effects.request.has_value());
+  const auto answer = [&](const SyncRequest& request, bool refuse) {
+    auto asked = request;
+    if (refuse) asked.classes = {"modules"};
+    auto chunks = p.owner.answer(asked);
+    if (refuse) chunks.back().refused_classes = {"splits"};
+    for (auto& chunk : chunks) p.take(p.subscriber.chunk(std::move(chunk), p.now), false);
+  };
+  answer(*effects.request, true);
+  CHECK(p.subscriber.refused_classes() == std::vector<std::string>{"splits"});
+  CHECK(p.value("splits/web") == "-");
+  for (int i = 0; i < 5; ++i) {
+    p.publish("splits/web", "more");
+    p.beat(false);
+    p.pass(1s, false);
+  }
+  CHECK(p.subscriber.counters().syncs == 1);               // what isn't ours is not missed
+  p.take(p.subscriber.welcome(p.now));                     // a new connection
+  effects = p.subscriber.beat(p.owner.header_of_beat(make_payload("")), p.owner.beat(), p.now);
+  if (!effects.request) effects = p.subscriber.tick(p.now += 1s);
+  REQUIRE(effects.request.has_value());
+  CHECK(effects.request->have_epoch == 0);                 // a delta wouldn't hold what is older than the permission
+  answer(*effects.request, false);
+  CHECK(p.value("splits/web") == "more");
+}
+
+TEST_CASE("a copy that was kept for fewer classes is completed by a snapshot") {
+  Pair p(100, {.classes = {"modules"}});
+  p.publish("modules/web/a", "1");
+  p.publish("splits/web", "1");
+  p.beat();
+  SubscriberState more({.classes = {"modules", "splits"}}, 2, p.now);
+  more.preload(p.subscriber.copy(), p.now);
+  auto effects = more.beat(p.owner.header_of_beat(make_payload("")), p.owner.beat(), p.now);
+  if (!effects.request) effects = more.tick(p.now + 1s);
+  REQUIRE(effects.request.has_value());
+  for (auto& chunk : p.owner.answer(*effects.request)) (void)more.chunk(std::move(chunk), p.now + 1s);
+  CHECK(more.facts().contains("splits/web"));
+}
+
+TEST_CASE("a quarantine survives the holder's own restart") {
+  Pair p;
+  for (int i = 0; i < 4; ++i) p.publish("modules/web/m" + std::to_string(i), "old");
+  p.beat();
+  p.restart(101);
+  p.publish("modules/web/m0", "new");
+  p.beat();
+  p.pass(1s);
+  REQUIRE(p.subscriber.quarantined() == 3);
+  SubscriberState again({}, 2, p.now);
+  again.preload(p.subscriber.copy(), p.now);
+  CHECK(again.quarantined() == 3);
+  for (int s = 0; s < 200; ++s) {                          // one of four: not believed about the others, however long it takes
+    (void)again.beat(p.owner.header_of_beat(make_payload("")), p.owner.beat(), p.now);
+    (void)again.tick(p.now += 1s);
+  }
+  CHECK(again.quarantined() == 3);
 }
