@@ -95,6 +95,7 @@ void Scaler::observed(const Seen& seen) {
     for (const auto& i : seen->instances) replicas.push_back(seen_of(i));
     if (seen->counted) pool_.observed(std::move(replicas), seen->desired, now);
     else pool_.uncounted();
+    if (!agreed_) agreed_ = seen->desired;
     seen_once_ = true;
     for (const auto& [id, deadline] : restored_drains_)
       pool_.drain(id, std::max(Duration{}, Duration(deadline - std::chrono::system_clock::now())), "began before a restart", now);
@@ -241,13 +242,13 @@ void Scaler::order(std::uint32_t from, std::uint32_t to) {
   });
 }
 
-// The target wants as many as we do and runs fewer (an order that a crash cut short, a container that ended): it is told again. How soon
-// it replaces what keeps ending is its own matter.
+// The target wants what was agreed and runs fewer (an order that a crash cut short, a container that ended): it is told again. How soon
+// it replaces what keeps ending is its own matter; what it says is wanted beyond that is not for us to make true.
 void Scaler::repair() {
   const auto counts = pool_.counts();
-  if (observes() || running_ || counts.live >= counts.wanted_of_target || mono_now() < next_repair_) return;
+  if (observes() || running_ || agreed_ != counts.wanted_of_target || counts.live >= *agreed_ || mono_now() < next_repair_) return;
   next_repair_ = mono_now() + repair_period;
-  target_->set(counts.wanted_of_target, token_, [this, alive = std::weak_ptr(alive_)](const Result<>& outcome) {
+  target_->set(*agreed_, token_, [this, alive = std::weak_ptr(alive_)](const Result<>& outcome) {
     if (alive.expired() || outcome) return;
     daemon::log::warning("the target runs fewer than it wants", {{"service", name()}, {"reason", outcome.error().text}});
   });
@@ -258,6 +259,7 @@ void Scaler::finished(const Result<>& outcome, std::uint32_t from, std::uint32_t
   t.then.push_back(store::remove_of(key("intent")));
   if (outcome) {
     decider_->applied(mono_now(), from, to);
+    agreed_ = to;
     ++counts_.operations_up;
     world_.record(event("done", "the target has taken the order for " + replicas_text(to)), std::move(t), {});
     running_.reset();

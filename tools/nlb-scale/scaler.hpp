@@ -129,7 +129,7 @@ class Scaler {
   bool retired_ = false, in_rollout_ = false, facts_missing_ = true;
   bool pause_up_ = false, pause_down_ = false;
   std::optional<MonoTime> frozen_until_, by_hand_until_;
-  std::optional<std::uint32_t> by_hand_, resume_;
+  std::optional<std::uint32_t> by_hand_, resume_, agreed_;   // agreed: the count that the target took last
 
   MonoTime next_{}, next_drain_look_{}, next_repair_{}, settled_{};
   bool observing_ = false, seen_once_ = false;

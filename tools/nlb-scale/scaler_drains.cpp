@@ -61,6 +61,7 @@ void Scaler::remove(const std::string& id) {
       return;
     }
     pool_.removed(id);
+    if (agreed_ && *agreed_ > 0) --*agreed_;
     store::Transaction t;
     t.then.push_back(store::remove_of(drain_key(id)));
     world_.record(event("removed", id + " is gone"), std::move(t), {});
