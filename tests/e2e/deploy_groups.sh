@@ -20,7 +20,7 @@ start_crowd 300 80 "$EDGE_PORT_eu"; eu=$CROWD_PID
 code=0
 timeout 60 "$DEPLOY" canary start web --config "$TEMP/deploy.yaml" --to v2 --steps 50 --every 3s --delta 0.08 --group eu,us --wait --timeout 14s >/dev/null 2>&1 || code=$?
 assert_eq $code 5 "only one site has traffic: the group waits"
-assert_contains "$(state_of web .phase)" waiting_for_traffic phase
+eventually 30 phase_is waiting_for_traffic
 mv "$TEMP/crowd.json" "$TEMP/eu.json"
 "$PYTHON" "$SUPPORT/versions.py" crowd "$EDGE_PORT_us" 300 80 "$TEMP/crowd.end" >"$TEMP/us.json" 2>"$TEMP/us.log" & us=$!
 PIDS+=("$us TERM")
