@@ -16,7 +16,6 @@ namespace {
 
 constexpr Duration greeting_min = std::chrono::milliseconds(10);     // between two beats for those who have just come
 constexpr Duration bind_again = std::chrono::milliseconds(50);       // a socket's end takes libzmq a moment
-constexpr int batch_max = 1000;                                      // messages from one socket before the others have their turn
 constexpr int sync_high_water_mark = 64;                             // chunks of up to 1 MiB that wait for one asker
 constexpr std::size_t cached_snapshots_max = 8;
 
@@ -210,7 +209,7 @@ void OwnerEnd::read_subscriptions() {
 const Reader* OwnerEnd::reader_of(zmq::message_t& frame) const { return door_ ? door_->find(property_of(frame, "User-Id")) : nullptr; }
 
 void OwnerEnd::read_follows() {
-  for (int n = 0; n < batch_max; ++n) {
+  for (int n = 0; n < messages_per_turn; ++n) {
     auto frames = receive(news_);
     if (frames.empty()) return;
     const auto message = message_of(frames, 1);
@@ -225,7 +224,7 @@ void OwnerEnd::read_follows() {
 }
 
 void OwnerEnd::read_requests(MonoTime now) {
-  for (int n = 0; n < batch_max; ++n) {
+  for (int n = 0; n < messages_per_turn; ++n) {
     auto frames = receive(sync_);
     if (frames.empty()) return;
     const auto message = message_of(frames, 1);

@@ -7,10 +7,6 @@
 
 namespace nlb::bus {
 
-namespace {
-constexpr int batch_max = 1000;          // messages from one socket before the others have their turn
-}
-
 PeerEnd::PeerEnd(zmq::context_t& context, PeerEndOptions options, std::uint64_t seed, MonoTime now)
     : context_(context), options_(std::move(options)), state_(options_.subscriber, seed, now) {
   if (options_.known.epoch != 0) state_.preload(std::move(options_.known), now);
@@ -104,7 +100,7 @@ void PeerEnd::act(Effects effects, std::vector<Change>& changes) {
 }
 
 void PeerEnd::read_news(MonoTime now, std::vector<Change>& changes) {
-  for (int n = 0; n < batch_max; ++n) {
+  for (int n = 0; n < messages_per_turn; ++n) {
     auto frames = receive(news_);
     if (frames.empty()) return;
     if (frames.size() == 1 && frames[0].to_string_view() == welcome_topic) {
@@ -123,7 +119,7 @@ void PeerEnd::read_news(MonoTime now, std::vector<Change>& changes) {
 }
 
 void PeerEnd::read_chunks(MonoTime now, std::vector<Change>& changes) {
-  for (int n = 0; n < batch_max; ++n) {
+  for (int n = 0; n < messages_per_turn; ++n) {
     const auto frames = receive(sync_);
     if (frames.empty()) return;
     const auto message = message_of(frames, 0);

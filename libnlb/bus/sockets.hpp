@@ -11,6 +11,8 @@
 
 namespace nlb::bus {
 
+inline constexpr int messages_per_turn = 1000;   // from one socket before the others have their turn
+
 void set_common_options(zmq::socket_t& socket, int high_water_mark);
 void be_curve_server(zmq::socket_t& socket, const KeyPair& keys);
 void be_curve_client(zmq::socket_t& socket, const KeyPair& keys, const std::string& server_key);
