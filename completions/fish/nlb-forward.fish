@@ -14,6 +14,7 @@ complete -c nlb-forward -l workers -x -d 'worker threads (default: one per CPU t
 complete -c nlb-forward -l processes -x -d 'processes on the same ports under one parent, where a process may not have enough descriptors'
 complete -c nlb-forward -l takeover -d 'take the listening sockets of the nlb-forward that runs with this runtime directory, which then drains; without one start as usual'
 complete -c nlb-forward -l old-generations -x -d 'how many processes that were taken over may still drain before a takeover is refused'
+complete -c nlb-forward -l accept-epoch -d 'believe an owner on the bus once although it speaks from an earlier time than what is known of it: for a registry whose disk was lost and whose clock is behind'
 complete -c nlb-forward -n '__fish_use_subcommand' -a check -d 'check a configuration and print every problem, without running'
 complete -c nlb-forward -n '__fish_use_subcommand' -a status -d 'show what a running nlb-forward is doing'
 complete -c nlb-forward -n '__fish_seen_subcommand_from check' -F

@@ -127,3 +127,4 @@ complete -c nlb-registry -n '__fish_seen_subcommand_from stats' -l service -x -d
 complete -c nlb-registry -n '__fish_seen_subcommand_from stats' -l modules -d 'numbers of each module'
 complete -c nlb-registry -n '__fish_seen_subcommand_from stats' -s o -l output -x -a 'auto ndjson table' -d 'output format: table or ndjson (default: table on a terminal, ndjson when piped)'
 complete -c nlb-registry -n '__fish_seen_subcommand_from keygen' -l directory -r -F -d 'where to (default: here)'
+complete -c nlb-registry -n '__fish_seen_subcommand_from keygen' -l role -x -a 'forward registry deploy scale all' -d 'what the holder may read where NAME.pub is listed, and may make itself known as: forward, registry, deploy, scale, or all (default), which reads everything and owns nothing'
