@@ -167,7 +167,7 @@ void World::accept_smaller_epochs() {
       options.accept_any_epoch = true;
       copy.emplace(options, net_.rng(), net_.now);
       copy->preload(kept, net_.now);
-      f.seen_epoch[static_cast<std::size_t>(source)] = 0;
+      f.accepting[static_cast<std::size_t>(source)] = true;
     }
 }
 

@@ -76,6 +76,7 @@ class World {
     Intent split;
     std::uint64_t split_epoch = 0;
     std::array<std::uint64_t, sources_count> seen_epoch{}, seen_seq{};
+    std::array<bool, sources_count> accepting{};     // an operator said that a smaller epoch is right
   };
   struct Module : Node { std::string name; std::uint64_t lease_id = 0, incarnation = 0, calls = 0; };
 

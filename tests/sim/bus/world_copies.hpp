@@ -65,6 +65,7 @@ inline void World::act(Forwarder& f, int source, const std::function<bus::Effect
   auto effects = input(copy);
   const auto who = "forwarder " + std::to_string(f.number) + ", source " + std::to_string(source) + ": ";
   const auto last = copy.last_of(class_of(source));
+  if (f.accepting[at] && copy.epoch() < f.seen_epoch[at]) f.accepting[at] = false, f.seen_epoch[at] = 0;
   need(copy.epoch() >= f.seen_epoch[at], who + "the epoch went back");
   if (copy.epoch() == f.seen_epoch[at]) need(last >= f.seen_seq[at], who + "the applied sequence went back");
   else if (f.seen_epoch[at] != 0) {

@@ -146,7 +146,7 @@ TEST_CASE("a successor on another machine is the owner whole, and its predecesso
   CHECK(t.value("modules/web/new") == "-");
   CHECK(t.merge.refused() == 2);
   first.owner = OwnerState({.id = 7, .epoch = 12});      // elected again
-  for (const auto* topic : {"modules/web/m0", "modules/web/m1"}) REQUIRE(first.owner.publish(topic, make_payload("3"), t.now).has_value());
+  for (const auto* topic : {"modules/web/m0", "modules/web/m1", "modules/web/m3"}) REQUIRE(first.owner.publish(topic, make_payload("3"), t.now).has_value());
   t.sync(first);
   CHECK(t.value("modules/web/m0") == "3");
   CHECK(t.value("modules/web/m2") == "-");
