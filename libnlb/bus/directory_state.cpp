@@ -17,7 +17,7 @@ std::string_view host_of(std::string_view endpoint) {      // of tcp://host:port
 
 bool binds_any(std::string_view endpoint) {
   const auto host = host_of(endpoint);
-  return endpoint.starts_with(tcp) && (host == "0.0.0.0" || host == "[::]" || host == "*");
+  return endpoint.starts_with(tcp) && (host == "0.0.0.0" || host == "[::ffff:0.0.0.0]" || host == "[::]" || host == "*");
 }
 
 }  // namespace
@@ -59,8 +59,10 @@ bool writes_any(const OwnerEntry& owner, const std::vector<std::string>& classes
   });
 }
 
-std::string seen_from_outside(const std::string& endpoint, const std::string& address) {
+std::string seen_from_outside(const std::string& endpoint, std::string address) {
   if (!binds_any(endpoint) || address.empty()) return endpoint;
+  constexpr std::string_view mapped = "::ffff:";             // IPv4 on an IPv6 socket (RFC 4291 section 2.5.5.2)
+  if (address.starts_with(mapped) && address.find('.') != std::string::npos) address.erase(0, mapped.size());
   const auto host = host_of(endpoint);
   const bool bare_ipv6 = address.find(':') != std::string::npos && address.front() != '[';
   return std::string(tcp) + (bare_ipv6 ? "[" + address + "]" : address) + endpoint.substr(tcp.size() + host.size());

@@ -31,6 +31,6 @@ bool is_reachable(const OwnerEntry& owner, std::string_view source);
 bool writes_any(const OwnerEntry& owner, const std::vector<std::string>& classes);
 
 // "tcp://0.0.0.0:5560" as somebody at `address` binds it is "tcp://<address>:5560" for others; everything else stays as it is.
-std::string seen_from_outside(const std::string& endpoint, const std::string& address);
+std::string seen_from_outside(const std::string& endpoint, std::string address);
 
 }  // namespace nlb::bus

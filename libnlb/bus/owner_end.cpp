@@ -206,14 +206,17 @@ void OwnerEnd::read_subscriptions() {
   }
 }
 
-const Reader* OwnerEnd::reader_of(zmq::message_t& frame) const { return door_ ? door_->find(property_of(frame, "User-Id")) : nullptr; }
+// The route is the router's own frame and knows nothing of the connection; the frames that came by it do.
+const Reader* OwnerEnd::reader_of(std::vector<zmq::message_t>& frames) const {
+  return door_ && frames.size() > 1 ? door_->find(property_of(frames[1], "User-Id")) : nullptr;
+}
 
 void OwnerEnd::read_follows() {
   for (int n = 0; n < messages_per_turn; ++n) {
     auto frames = receive(news_);
     if (frames.empty()) return;
     const auto message = message_of(frames, 1);
-    const auto* reader = reader_of(frames[0]);
+    const auto* reader = reader_of(frames);
     if (!message || message->topic != follow_topic || !message->payload || !reader) continue;
     auto classes = decode_follow(*message->payload);
     if (!classes || (followers_.size() >= followers_max && !followers_.contains(frames[0].to_string()))) continue;
@@ -228,12 +231,12 @@ void OwnerEnd::read_requests(MonoTime now) {
     auto frames = receive(sync_);
     if (frames.empty()) return;
     const auto message = message_of(frames, 1);
-    const auto* reader = reader_of(frames[0]);
+    const auto* reader = reader_of(frames);
     if (!message || !message->payload || (curve() && !reader)) continue;
     if (message->topic == sync_topic) {
       if (auto request = decode_request(*message->payload)) answer(frames[0], reader, std::move(*request), now);
     } else if (message->topic == hello_topic && options_.keeps_directory) {
-      if (auto owner = decode_owner(*message->payload)) hear_hello(frames[0], reader, std::move(*owner), now);
+      if (auto owner = decode_owner(*message->payload)) hear_hello(property_of(frames[1], "Peer-Address"), reader, std::move(*owner), now);
     }
   }
 }
@@ -276,12 +279,11 @@ const OwnerEnd::Encoded& OwnerEnd::encoded(const SyncRequest& request, MonoTime 
 
 OwnerEntry OwnerEnd::entry() const { return {options_.owner.name, bound_publish_, bound_sync_, curve() ? options_.keys.public_key : std::string()}; }
 
-void OwnerEnd::hear_hello(zmq::message_t& frame, const Reader* reader, OwnerEntry owner, MonoTime now) {
+void OwnerEnd::hear_hello(const std::string& address, const Reader* reader, OwnerEntry owner, MonoTime now) {
   if (reader && reader->role != role_of(owner.name)) {
     ++counters_.hellos_refused;
     return;
   }
-  const auto address = property_of(frame, "Peer-Address");
   owner.publish = seen_from_outside(owner.publish, address);
   owner.sync = seen_from_outside(owner.sync, address);
   if (reader && !owner.key.empty()) owner.key = reader->key;

@@ -73,7 +73,7 @@ class OwnerEnd {
   Result<> bind();
   void close();
   bool curve() const { return door_.has_value(); }
-  const Reader* reader_of(zmq::message_t& frame) const;     // null: no CURVE here, or a key that isn't listed any more
+  const Reader* reader_of(std::vector<zmq::message_t>& frames) const;     // null: no CURVE here, or a key that isn't listed any more
   void send_news(const Update& update, MonoTime now);
   void send_beat(MonoTime now);
   Sent send_to(const zmq::message_t& route, const Message& message);
@@ -82,7 +82,7 @@ class OwnerEnd {
   void read_follows();
   void read_requests(MonoTime now);
   void answer(zmq::message_t& route, const Reader* reader, SyncRequest request, MonoTime now);
-  void hear_hello(zmq::message_t& payload_frame, const Reader* reader, OwnerEntry owner, MonoTime now);
+  void hear_hello(const std::string& address, const Reader* reader, OwnerEntry owner, MonoTime now);
   void publish_directory(MonoTime now);
   Encoded encode(const SyncRequest& request, MonoTime now) const;
   const Encoded& encoded(const SyncRequest& request, MonoTime now);            // valid until the next call

@@ -29,7 +29,7 @@ failing=$(latest redis)
 assert_between "$(jq -r '.totals.connect_failures | tonumber' <<<"$failing")" 3 100 "connect failures"
 assert_eq "$(jq -r '.totals.connect_failing_clients | tonumber' <<<"$failing")" 1 "distinct clients that failed"
 
-samples=$(inspect "traffic/$(latest http | jq -r .forwarder)/http/v1" --count 4 | jq -sc 'map(.body | {sample: (.sample | tonumber), uptime: (.uptime_ms | tonumber), started: .started_unix_us})')
+samples=$(inspect "traffic/$(latest http | jq -rs '.[0].forwarder')/http/v1" --count 4 | jq -sc 'map(.body | {sample: (.sample | tonumber), uptime: (.uptime_ms | tonumber), started: .started_unix_us})')
 assert_eq "$(jq -c '[.[1:], .[:-1]] | transpose | map(.[0].sample - .[1].sample) | unique' <<<"$samples")" "[1]" "each sample follows the one before"
 assert_between "$(jq '(.[-1].uptime - .[0].uptime) / 3' <<<"$samples")" 800 2000 "ms between two samples"
 assert_eq "$(jq 'map(.started) | unique | length' <<<"$samples")" 1 "start times"

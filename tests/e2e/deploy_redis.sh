@@ -1,5 +1,5 @@
 #!/bin/bash
-# Versions of a Redis module, all real servers. One that has lost a command, which every twentieth request asks for, answers -ERR and is
+# Versions of a Redis module, all real servers. One that has lost a command, which one request in twenty asks for, answers -ERR and is
 # rolled back by itself, with the hurt clients counted; a good one is promoted while the crowd goes on and no request fails.
 . "$(dirname "$0")/../support/lib.sh"
 . "$SUPPORT/deploy.sh"

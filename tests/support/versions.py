@@ -3,7 +3,7 @@
 requests: error (503), reset, slow (300 ms later), crash (the process ends at the first such request).
 versions.py crowd PORT CLIENTS RATE UNTIL_FILE [redis]: CLIENTS with addresses of their own in 127.0.0.0/8 ask in turn, RATE requests a
 second together, each on a new connection, until the file exists; prints {"requests":..,"failed":..,"hurt_clients":..,"versions":{NAME:..},
-"clients":{NAME:..}}. With redis they ask real Redis servers who they are (key whoami); every twentieth question is a STRLEN.
+"clients":{NAME:..}}. With redis they ask real Redis servers who they are (key whoami); one question in twenty is a STRLEN.
 versions.py shares PORT CLIENTS: each client asks once; prints a line "CLIENT NAME" each, sorted.
 versions.py hold PORT CLIENT...: a session each that stays open; prints "CLIENT NAME" when all are up, then "CLIENT ended MILLISECONDS"
 as they end; ends with the last."""
@@ -67,7 +67,7 @@ async def ask_http(reader, writer, number):
 
 
 async def ask_redis(reader, writer, number):
-    odd = number % 20 == 0
+    odd = random.random() < 0.05
     writer.write(b"*2\r\n$6\r\nSTRLEN\r\n$6\r\nwhoami\r\n" if odd else b"*2\r\n$3\r\nGET\r\n$6\r\nwhoami\r\n")
     head = await reader.readuntil(b"\r\n")
     if not head.startswith(b":" if odd else b"$"):

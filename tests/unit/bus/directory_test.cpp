@@ -46,6 +46,7 @@ TEST_CASE("who writes what is wanted is followed, where it can be reached") {
 TEST_CASE("an endpoint that binds any address is listed with the one it was seen from") {
   CHECK(seen_from_outside("tcp://0.0.0.0:5560", "10.1.1.1") == "tcp://10.1.1.1:5560");
   CHECK(seen_from_outside("tcp://[::]:5560", "fd00::1") == "tcp://[fd00::1]:5560");
+  CHECK(seen_from_outside("tcp://[::ffff:0.0.0.0]:5560", "::ffff:10.1.1.1") == "tcp://10.1.1.1:5560");
   CHECK(seen_from_outside("tcp://10.0.0.1:5560", "10.1.1.1") == "tcp://10.0.0.1:5560");
   CHECK(seen_from_outside("ipc:///run/f", "") == "ipc:///run/f");
 }
