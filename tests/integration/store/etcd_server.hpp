@@ -41,7 +41,11 @@ class EtcdServer {
     ::waitpid(pid_, nullptr, 0);
     pid_ = -1;
   }
-  void signal(int number) { ::kill(pid_, number); }
+  // A stopped process has stopped on return: until every thread has taken the signal it may still answer.
+  void signal(int number) {
+    ::kill(pid_, number);
+    if (number == SIGSTOP) ::waitpid(pid_, nullptr, WUNTRACED);
+  }
   void start() {
     const auto peer = "http://127.0.0.1:" + std::to_string(peer_port_);
     std::vector<std::string> words = {"/usr/bin/etcd", "--data-dir", folder_ / "data", "--listen-client-urls", url(), "--advertise-client-urls", url(),
