@@ -28,6 +28,7 @@ struct alignas(64) Counters {
   metrics::Counter silent_routed;                // sessions routed by the client's silence
   metrics::Counter greeted_kept, greeted_reused; // server-first connections without a client that were kept, and that a client got
   metrics::Counter spliced_bytes, splice_switches;
+  metrics::Counter batched_sends;                // sends that shared a system call
   metrics::Counter sessions_queued;
   PerProtocol<metrics::Recorder> detect_time;
   PerProtocol<std::array<metrics::Counter, end_names.size()>> ended;   // by End

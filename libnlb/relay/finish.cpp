@@ -37,7 +37,7 @@ void Worker::release_held(Session& s) {
 }
 
 void Worker::finish(Session& s, End end) {
-  if (s.phase == Phase::closed) return;
+  if (!is_settled(s)) return;
   account(s, end);
   if (s.tries & learned_key) setup_.shared->cancel_keys.forget(&s);
   if (end == End::client_closed || end == End::client_reset) park(s);   // only a greeting nobody waited for

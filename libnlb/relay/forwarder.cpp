@@ -11,6 +11,7 @@
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/relay/pipe_pool.hpp"
 #include "libnlb/relay/plan_builder.hpp"
+#include "libnlb/relay/ring.hpp"
 #include "libnlb/relay/socket.hpp"
 
 namespace nlb::relay {
@@ -34,6 +35,13 @@ T random_value() {
   return value;
 }
 
+// Nothing is wrong without it: many hosts and most containers forbid io_uring.
+bool try_ring() {
+  const auto works = ring_works();
+  if (!works) daemon::log::info(works.error().text, {{"instead", "every chunk is sent by itself"}});
+  return works.has_value();
+}
+
 std::size_t worker_count(const ForwarderOptions& options) { return options.workers != 0 ? options.workers : usable_cpus().size(); }
 
 }  // namespace
@@ -49,11 +57,12 @@ Result<std::unique_ptr<Forwarder>> Forwarder::start(const config::Config& config
   const std::size_t count = worker_count(options);
   const bool splice = config.relay.splice == config::Splice::automatic && splice_works();
   if (!splice && config.relay.splice == config::Splice::automatic) daemon::log::warning("splice does not work here: copying");
+  const bool io_uring = try_ring();
   const auto seed = random_value<std::uint64_t>();
   for (std::size_t i = 0; i < count; ++i) {
     const int cpu = count <= cpus.size() ? cpus[(options.process * count + i) % cpus.size()] : -1;
     forwarder->workers_.push_back(std::make_unique<Worker>(
-        WorkerSetup{i, count, cpu, splice, config.relay.pipes_max, seed, options.access_log, &forwarder->shared_}));
+        WorkerSetup{i, count, cpu, splice, io_uring, config.relay.pipes_max, seed, options.access_log, &forwarder->shared_}));
   }
   for (auto& worker : forwarder->workers_) {
     std::vector<Worker*> peers;

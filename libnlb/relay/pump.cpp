@@ -27,6 +27,7 @@ constexpr std::uint8_t small_splices_before_copy = 2;
 
 Worker::Step Worker::pump(Session& s, Flow flow) {
   const auto blocked = flag::of(flag::stalled_up, flow) | flag::of(flag::paused_up, flow) | flag::of(flag::ended_up, flow);
+  if ((s.queued & SendBatch::bit(flow)) != 0 && !is_settled(s)) return Step::ended;   // what this reads next comes after that
   bool drained = false;
   for (int chunk = 0; chunk < chunks_per_turn && !drained; ++chunk) {
     if (s.has(static_cast<std::uint16_t>(blocked))) return Step::open;
@@ -61,7 +62,8 @@ void Worker::run_ready() {
 }
 
 Worker::Step Worker::copy_once(Session& s, Flow flow, bool& drained) {
-  const auto n = recv(s.sender(flow), buffer_.get(), buffer_bytes, 0);
+  std::uint8_t* const room = batching_ ? batch_->room() : buffer_.get();
+  const auto n = recv(s.sender(flow), room, buffer_bytes, 0);
   if (n == 0) {
     drained = true;
     return source_ended(s, flow);
@@ -70,7 +72,7 @@ Worker::Step Worker::copy_once(Session& s, Flow flow, bool& drained) {
     drained = true;
     return errno == EAGAIN || errno == EINTR ? Step::open : source_failed(s, flow);
   }
-  const Bytes bytes{buffer_.get(), static_cast<std::size_t>(n)};
+  const Bytes bytes{room, static_cast<std::size_t>(n)};
   if (flow == Flow::down && s.bytes[1] == 0 && first_answer(s, bytes) == Step::ended) return Step::ended;
   if (flow == Flow::down && s.held != nullptr && s.held->key_scan) learn_key(s, bytes);
   s.bytes[index(flow)] += bytes.size();
@@ -80,6 +82,10 @@ Worker::Step Worker::copy_once(Session& s, Flow flow, bool& drained) {
   const bool last = drained && s.has(flag::of(flag::fin_seen_up, flow));
   const bool closing = last && flow == Flow::down && (s.has(flag::ended_up) || !service_of(s).half_close_full);
   if (flow == Flow::up) send_without_delay(s);
+  if (batching_ && !last && bytes.size() <= SendBatch::chunk_bytes_max && !plan_->limits->limits_bytes()) {
+    s.full_reads[index(flow)] = 0;
+    return queue_send(s, flow, bytes.size());
+  }
   // The last bytes before a close wait for it, so that data and FIN share a segment.
   const auto sent = send(s.receiver(flow), bytes.data(), bytes.size(), MSG_NOSIGNAL | (closing ? MSG_MORE : 0));
   if (sent < 0 && errno != EAGAIN) {
@@ -144,6 +150,7 @@ Worker::Step Worker::splice_once(Session& s, Flow flow, bool& drained) {
 
 // Sends on what is held for the receiver of `flow`; when nothing is left, reading goes on where it stopped.
 Worker::Step Worker::flush(Session& s, Flow flow) {
+  if (!is_settled(s)) return Step::ended;
   Held* held = s.held;
   if (held == nullptr) return Step::open;
   auto& remainder = held->remainder[index(flow)];
@@ -190,6 +197,7 @@ void Worker::hold(Session& s, Flow flow, Bytes bytes) {
 
 // The sender of `flow` has sent its FIN and all its bytes are read; what is held goes out first.
 Worker::Step Worker::source_ended(Session& s, Flow flow) {
+  if (!is_settled(s)) return Step::ended;
   s.set(flag::of(flag::ended_up, flow));
   if (s.held != nullptr && (!s.held->remainder[index(flow)].empty() || s.held->pipe[index(flow)].filled > 0)) return Step::open;
   if (flow == Flow::up) {

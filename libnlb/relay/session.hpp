@@ -69,6 +69,7 @@ struct Session : TimerLink {
   route::Slot slot;                        // the module's reserved place; freed when the session ends
   Held* held = nullptr;                    // owned; only while bytes are in flight
   limit::Ticket ticket;
+  std::uint8_t queued = 0;                 // directions with a chunk in the worker's batch of sends: a bit by Flow
   std::uint64_t bytes[2] = {0, 0};         // by Flow
   std::uint64_t accepted_ns = 0;           // worker's monotonic clock
   std::uint32_t detect_us = 0, connect_us = 0, first_byte_us = 0;   // since accept, since the dial, since the dial

@@ -20,6 +20,7 @@ constexpr std::uintptr_t tag_mask = 7;   // everything that an event points at i
 
 constexpr std::uint32_t edge_events = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 constexpr int events_per_wait = 256;
+constexpr int batch_events_min = 4;         // fewer are served one by one
 constexpr Tick register_soon_after_ms = 4;
 constexpr Tick handshake_grace_ms = 150;   // for handshakes under way when a listener retires
 
@@ -79,9 +80,11 @@ void Worker::read_clock() {
 
 void Worker::run() {
   pin_to(setup_.cpu);
+  open_batch();
   loop();
   inbox_->io.restart();
   inbox_->io.poll();   // nothing that was posted is lost
+  batch_.reset();      // its ring belongs to this thread
   access_.flush(now_);
 }
 
@@ -92,7 +95,10 @@ void Worker::loop() {
     if (!register_soon_.empty() && (wait < 0 || wait > static_cast<int>(register_soon_after_ms))) wait = register_soon_after_ms;
     const int count = epoll_wait(epoll_, events, events_per_wait, wait);
     read_clock();
+    batching_ = batch_ != nullptr && count >= batch_events_min;
     for (int i = 0; i < count; ++i) dispatch(events[i]);
+    if (batching_) settle();
+    batching_ = false;
     run_ready();
     housekeeping();
   }

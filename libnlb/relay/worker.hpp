@@ -6,7 +6,8 @@
 // it, costs an extra epoll_wait and epoll_ctl per batch; measured at 64 against 60 us of CPU a connection.)
 //
 // The parts: intake.cpp (accept, first bytes, detection), dial.cpp (route, limits, pick, connect, greeting), pump.cpp (relay),
-// parked.cpp (greeted connections kept for the next client), finish.cpp (the end of a session), worker.cpp (loop, timers, plans, draining).
+// batch.cpp (small chunks sent together), parked.cpp (greeted connections kept for the next client), finish.cpp (the end of a session),
+// worker.cpp (loop, timers, plans, draining).
 #pragma once
 
 #include <atomic>
@@ -21,6 +22,7 @@
 #include "libnlb/relay/failures.hpp"
 #include "libnlb/relay/pipe_pool.hpp"
 #include "libnlb/relay/plan.hpp"
+#include "libnlb/relay/send_batch.hpp"
 #include "libnlb/relay/session_pool.hpp"
 #include "libnlb/relay/shared.hpp"
 #include "libnlb/route/outlier.hpp"
@@ -34,6 +36,7 @@ struct WorkerSetup {
   std::size_t index = 0, count = 1;
   int cpu = -1;                         // pinned to it; -1: not
   bool splice = true;
+  bool io_uring = true;                 // send small chunks together
   std::uint32_t pipes_max = 128;
   std::uint64_t seed = 0;
   daemon::AccessLog* access_log = nullptr;
@@ -157,6 +160,15 @@ class Worker {
   void pump_later(Session& s);
   void run_ready();
 
+  // batch.cpp
+  void open_batch();                            // on the thread that runs the loop
+  Step queue_send(Session& s, Flow flow, std::size_t bytes);
+  void settle();
+  bool is_settled(const Session& s) {           // no send of this session is outstanding, and it still exists
+    if (s.queued != 0) settle();
+    return s.phase != Phase::closed;
+  }
+
   // finish.cpp
   void finish(Session& s, End end);
   void enter(Session& s, Phase next);
@@ -201,6 +213,8 @@ class Worker {
   std::vector<Worker*> peers_;
   daemon::AccessBuffer access_;
   std::unique_ptr<std::uint8_t[]> buffer_;
+  std::unique_ptr<SendBatch> batch_;            // null: every chunk is sent at once
+  bool batching_ = false;                       // this batch of events is large enough
   Counters counters_;
   FailureLog failures_;
   std::atomic<std::uint64_t> plan_in_force_{0};
