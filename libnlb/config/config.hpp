@@ -30,6 +30,7 @@ enum class Strategy : std::uint8_t { threshold, hpa, predictive };
 enum class ScaleMetric : std::uint8_t { rate, connections, cpu, memory };
 enum class LogFormat : std::uint8_t { automatic, text, json };
 enum class Splice : std::uint8_t { automatic, off };
+enum class IoUring : std::uint8_t { automatic, off };
 
 struct ProxyProtocolIn {
   bool accept = false;
@@ -130,6 +131,7 @@ struct HealthCheck {
 
 struct Relay {
   Splice splice = Splice::automatic;
+  IoUring io_uring = IoUring::automatic;
   std::string congestion;              // congestion control of relayed sockets; empty: the system's
   std::uint32_t pipes_max = 128;       // per worker
 };

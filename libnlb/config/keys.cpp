@@ -103,6 +103,7 @@ constexpr Key key_rows[] = {
     {"health.jitter", number, "0.1", "Share of the interval by which checks are spread.", 0, 1},
 
     pick("relay.splice", splice_names, "auto", "Move long streams inside the kernel."),
+    pick("relay.io_uring", io_uring_names, "auto", "Send small chunks of many sessions in one system call, where the kernel (6.1) allows it."),
     {"relay.congestion", text, "", "Congestion control of relayed sockets; when absent the system's, but never BBR on loopback."},
     {"relay.pipes_max", whole, "128", "Pipes kept per worker for splicing.", 0, 65536},
 

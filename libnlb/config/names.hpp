@@ -21,6 +21,7 @@ inline constexpr std::array<std::string_view, 3> strategy_names = {"threshold", 
 inline constexpr std::array<std::string_view, 4> scale_metric_names = {"rate", "connections", "cpu", "memory"};
 inline constexpr std::array<std::string_view, 3> log_format_names = {"auto", "text", "json"};
 inline constexpr std::array<std::string_view, 2> splice_names = {"auto", "off"};
+inline constexpr std::array<std::string_view, 2> io_uring_names = {"auto", "off"};
 inline constexpr std::array<std::string_view, 6> log_level_names = {"trace", "debug", "info", "warn", "error", "off"};
 
 using Names = std::span<const std::string_view>;
@@ -37,6 +38,7 @@ template <> constexpr Names names_of<Strategy>() { return strategy_names; }
 template <> constexpr Names names_of<ScaleMetric>() { return scale_metric_names; }
 template <> constexpr Names names_of<LogFormat>() { return log_format_names; }
 template <> constexpr Names names_of<Splice>() { return splice_names; }
+template <> constexpr Names names_of<IoUring>() { return io_uring_names; }
 // The protocols that can be configured: `unknown` is an answer of the detector, not a choice.
 template <> constexpr Names names_of<Protocol>() { return Names(protocol_names).first(protocol_count - 1); }
 

@@ -86,6 +86,7 @@ void read_health(Reader in, HealthCheck& out) {
 
 void read_relay(Reader in, Relay& out) {
   in.read("splice", out.splice);
+  in.read("io_uring", out.io_uring);
   in.read("congestion", out.congestion);
   in.read("pipes_max", out.pipes_max);
 }

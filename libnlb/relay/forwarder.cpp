@@ -57,7 +57,7 @@ Result<std::unique_ptr<Forwarder>> Forwarder::start(const config::Config& config
   const std::size_t count = worker_count(options);
   const bool splice = config.relay.splice == config::Splice::automatic && splice_works();
   if (!splice && config.relay.splice == config::Splice::automatic) daemon::log::warning("splice does not work here: copying");
-  const bool io_uring = try_ring();
+  const bool io_uring = config.relay.io_uring == config::IoUring::automatic && try_ring();
   const auto seed = random_value<std::uint64_t>();
   for (std::size_t i = 0; i < count; ++i) {
     const int cpu = count <= cpus.size() ? cpus[(options.process * count + i) % cpus.size()] : -1;

@@ -65,6 +65,7 @@ void add_worker(m::Snapshot& out, const Worker& worker, std::size_t index, const
   out.add(m::greeted_connections, {"reused"}, c.greeted_reused.read());
   out.add(m::connect_retries, {}, c.connect_retries.read());
   out.add(m::spliced_bytes, {}, c.spliced_bytes.read());
+  out.add(m::batched_sends, {}, c.batched_sends.read());
   for (std::size_t p = 0; p < protocol_count; ++p) {
     const std::string protocol(protocol_names[p]);
     out.add(m::detection_duration, {protocol}, c.detect_time[p].read());

@@ -28,7 +28,7 @@ limits:
   - {name: http_global, protocol: http, rate: 10000, burst: 50000, per: protocol}
   - {name: per-client, per: client, rate: 100.5, burst: 200, connections: 500, bytes_per_second: 100MiB, table_max: 5000, action: queue, queue: {max: 5}}
 health: {interval: 5s, timeout: 1s, rise: 1, fall: 2, check: tcp}
-relay: {splice: "off", congestion: bbr}
+relay: {splice: "off", io_uring: "off", congestion: bbr}
 registry: {grpc: 127.0.0.1:50052, modules_per_protocol_max: 60, lease: 20s, allow_addresses: [127.0.0.0/8, "fd00::/8"]}
 deploy: {grpc: "unix:${runtime}/d.sock", judge: {alpha: 0.05, tolerated_ratio: 1.5}, keep_warm: 5m}
 scale:
