@@ -264,13 +264,18 @@ void SubscriberState::finish(MonoTime now, Effects& effects) {
   drain_queue(now, effects);
 }
 
+// News of a greater epoch than the answer's: either the owner has restarted since, or they are late, from a life whose epoch an operator
+// let go back. The next answer holds them in the first case, so they are reason to ask once more, and not to ask for as long as they wait.
 void SubscriberState::drain_queue(MonoTime now, Effects& effects) {
   auto waiting = std::exchange(queue_, {});
+  bool newer = false;
   for (auto& message : waiting) {
-    if (message.header.epoch < copy_.epoch()) continue;                            // of the owner's earlier life
+    newer |= message.header.epoch > copy_.epoch();
+    if (message.header.epoch != copy_.epoch()) continue;                           // of another life of the owner
     if (phase_ == Phase::live) step(std::move(message), now, effects);
     else queue(std::move(message), now);                                    // a hole in the queue itself
   }
+  if (newer && phase_ == Phase::live) begin_sync(now, effects);
 }
 
 }  // namespace nlb::bus

@@ -217,6 +217,37 @@ TEST_CASE("an owner that has known half of the keys long enough is believed abou
   CHECK(p.subscriber.facts().size() == 2);
 }
 
+TEST_CASE("late news of a greater epoch are reason to ask once more, not for ever") {
+  Pair p(50);
+  p.publish("modules/web/a", "1");
+  p.beat();
+  auto late = p.publish("modules/web/a", "2");
+  late.header.epoch = 100;                       // of a life that was lost with its disk; an operator accepted the smaller epoch
+  p.hear(late);
+  for (int s = 0; s < 10; ++s) p.beat(), p.pass(1s);
+  CHECK(p.subscriber.phase() == Phase::live);
+  CHECK(p.subscriber.epoch() == 50);
+  CHECK(p.value("modules/web/a") == "2");
+  CHECK(p.subscriber.counters().syncs <= 3);
+}
+
+TEST_CASE("an owner that restarts while its answer is on the way is followed without waiting for its beat") {
+  Pair p;
+  p.publish("modules/web/a", "1");
+  p.beat();
+  p.pass(1s);
+  p.publish("modules/web/a", "lost");
+  const auto asked = p.subscriber.news(p.publish("modules/web/a", "2"), p.now);
+  REQUIRE(asked.request.has_value());
+  const auto answer = p.owner.answer(*asked.request);
+  p.restart(101);
+  p.hear(p.publish("modules/web/a", "3"));
+  for (const auto& chunk : answer) p.take(p.subscriber.chunk(chunk, p.now));
+  p.pass(1s);
+  CHECK(p.subscriber.epoch() == 101);
+  CHECK(p.value("modules/web/a") == "3");
+}
+
 TEST_CASE("a forwarder that restarts has no traffic yet, which is not guarded") {
   Pair p;
   p.publish("traffic/edge/web/v1", "1");
