@@ -7,6 +7,12 @@
 
 namespace nlb::bus {
 
+bool Doubt::over(std::size_t named, Hearing hearing, MonoTime now, Duration settle) {
+  if (named * 2 < known || hearing == Hearing::silent) believable_since.reset();
+  else if (hearing == Hearing::live && !believable_since) believable_since = now;
+  return hearing == Hearing::live && believable_since && now - *believable_since >= settle;
+}
+
 void CopyState::preload(Copy copy) {
   epoch_ = copy.epoch;
   owner_ = copy.owner;
@@ -65,7 +71,7 @@ void CopyState::swap_in(const std::vector<SyncChunk>& chunks, MonoTime now, std:
   drop_unnamed(chunks, new_epoch, changes);
   for (const auto& chunk : chunks)
     for (const auto& entry : chunk.entries) apply(entry, Say::differences, changes);
-  settle(now, false, changes);
+  settle(now, new_epoch ? Hearing::silent : Hearing::catching_up, changes);   // a new life has to be believed anew
   floor_ = chunks.front().seq;
   last_.clear();
 }
@@ -133,23 +139,23 @@ void CopyState::release(std::string_view topic, std::vector<Change>& changes) {
   if (found != facts_.end() && found->second.quarantined) remove(found, changes);
 }
 
-void CopyState::settle(MonoTime now, bool live, std::vector<Change>& changes) {
+void CopyState::settle(MonoTime now, Hearing hearing, std::vector<Change>& changes) {
   if (quarantined_ == 0) {
     if (!quarantines_.empty()) quarantines_.clear();
     return;
   }
-  for (auto& [topic_class, quarantine] : quarantines_) {
+  for (auto one = quarantines_.begin(); one != quarantines_.end();) {
+    auto& [topic_class, doubt] = *one;
     std::vector<std::string> left;
     std::size_t named = 0;
     for (auto at = facts_.lower_bound(topic_class); at != facts_.end() && at->first.starts_with(topic_class); ++at) {
       if (class_of(at->first) != topic_class) continue;
       at->second.quarantined ? left.push_back(at->first) : void(++named);
     }
-    const bool believable = live && named * 2 >= quarantine.known;
-    if (!believable) quarantine.believable_since.reset();
-    else if (!quarantine.believable_since) quarantine.believable_since = now;
-    else if (now - *quarantine.believable_since >= quarantine_settle_)
+    const bool over = doubt.over(named, hearing, now, quarantine_settle_);
+    if (over)
       for (const auto& topic : left) remove(facts_.find(topic), changes);
+    one = over || left.empty() ? quarantines_.erase(one) : std::next(one);   // what was known then is no measure for the next time
   }
 }
 

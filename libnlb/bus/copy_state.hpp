@@ -2,8 +2,8 @@
 // applied; here is only what applying does. No socket, no clock.
 //
 // Quarantine. A class that has one owner and comes back from a new epoch empty, or with less than half of its keys, is not believed: the
-// missing keys stay, marked, until the owner names them, the holder releases them, or the owner has known at least half of them for
-// `quarantine_settle`. Thread rule: one owner, no locks.
+// missing keys stay, marked, until the owner names them, the holder releases them, or the owner has named at least half of what was known
+// for `quarantine_settle`. Thread rule: one owner, no locks.
 #pragma once
 
 #include <map>
@@ -42,6 +42,16 @@ struct Copy {                            // what is worth keeping over a restart
   std::vector<std::string> classes{};    // that it holds; set and judged by subscriber_state
 };
 
+enum class Hearing : std::uint8_t { live, catching_up, silent };      // of an owner
+
+// Whether an owner that came back with too little is to be believed about the rest: once it has named half of what was known for `settle`.
+// Catching up interrupts nothing: who misses a message now and then would otherwise doubt for ever. Silence, and naming less, begin anew.
+struct Doubt {
+  std::size_t known = 0;
+  std::optional<MonoTime> believable_since{};
+  bool over(std::size_t named, Hearing hearing, MonoTime now, Duration settle);
+};
+
 struct CopyCounters { std::uint64_t applied = 0, epochs = 0, quarantines = 0, over_limit = 0; };
 
 class CopyState {
@@ -57,7 +67,7 @@ class CopyState {
   void complete_to(std::uint64_t seq);                                  // a beat says so: nothing is missing up to there
   void release(std::string_view topic, std::vector<Change>& changes);   // the holder no longer believes a quarantined key
   void count_over_limit() { ++counters_.over_limit; }
-  void settle(MonoTime now, bool live, std::vector<Change>& changes);   // call often: ends quarantines whose time has come
+  void settle(MonoTime now, Hearing hearing, std::vector<Change>& changes);   // call often: ends quarantines whose time has come
 
   std::uint64_t epoch() const { return epoch_; }
   std::uint64_t owner() const { return owner_; }
@@ -69,7 +79,6 @@ class CopyState {
   const CopyCounters& counters() const { return counters_; }
 
  private:
-  struct Quarantine { std::size_t known = 0; std::optional<MonoTime> believable_since; };
   enum class Say : std::uint8_t { everything, differences };
 
   void apply(const Update& update, Say how, std::vector<Change>& changes);
@@ -82,7 +91,7 @@ class CopyState {
   Facts facts_;
   std::uint64_t floor_ = 0;              // everything up to here is applied, in every class
   Heads last_;                           // and beyond it, by class
-  std::map<std::string, Quarantine, std::less<>> quarantines_;
+  std::map<std::string, Doubt, std::less<>> quarantines_;   // by class
   std::size_t quarantined_ = 0;
   CopyCounters counters_;
 };

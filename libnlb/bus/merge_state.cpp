@@ -106,11 +106,9 @@ void MergeState::tick(MonoTime now, std::vector<Change>& told) {
   for (auto at = kept_.begin(); at != kept_.end();) {
     auto& [key, kept] = *at;
     const auto successor = std::find_if(peers_.begin(), peers_.end(), [&, owner = key.first](const Peer& p) { return p.owner == owner && !p.predecessor; });
-    const bool believable = successor != peers_.end() && successor->state && successor->state->phase() == SubscriberState::Phase::live &&
-                            named(static_cast<PeerNumber>(successor - peers_.begin()), key.second) * 2 >= kept.known;
-    if (!believable) kept.believable_since.reset();
-    else if (!kept.believable_since) kept.believable_since = now;
-    const bool settled = believable && now - *kept.believable_since >= settle_;
+    const bool there = successor != peers_.end() && successor->state;
+    const auto count = there ? named(static_cast<PeerNumber>(successor - peers_.begin()), key.second) : 0;
+    const bool settled = kept.over(count, there ? successor->state->hearing() : Hearing::silent, now, settle_);
     believed |= settled;
     at = settled ? kept_.erase(at) : std::next(at);
   }

@@ -58,7 +58,6 @@ class MergeState {
     std::uint64_t epoch = 0, owner = 0, seq = 0;
     MonoTime made_at;
   };
-  struct Kept { std::size_t known = 0; std::optional<MonoTime> believable_since; };
   struct Right { std::optional<PeerNumber> peer; Standing standing = Standing::none; bool contested = false; };
   using OwnerClass = std::pair<std::uint64_t, std::string>;
 
@@ -74,7 +73,7 @@ class MergeState {
   Duration settle_;
   std::vector<Peer> peers_;
   std::map<std::string, Shown, std::less<>> shown_;
-  std::map<OwnerClass, Kept> kept_;            // handovers that are not believed yet
+  std::map<OwnerClass, Doubt> kept_;           // handovers that are not believed yet
   std::set<std::string, std::less<>> released_;   // of the keys of predecessors
   std::map<std::string, std::uint64_t, std::less<>> fences_;   // the greatest epoch that was right, by key of an elected owner's class
   std::set<std::string, std::less<>> conflicts_;

@@ -156,7 +156,7 @@ Effects SubscriberState::tick(MonoTime now) {
     if (asked_at_ && now - *asked_at_ > options_.sync_timeout) restart_later(now);
     if (!asked_at_ && now >= ask_at_) ask(now, effects);
   }
-  copy_.settle(now, phase_ == Phase::live, effects.changes);
+  copy_.settle(now, hearing(), effects.changes);
   return effects;
 }
 

@@ -66,6 +66,7 @@ class SubscriberState {
   Effects release(std::string_view topic);   // the holder no longer believes a quarantined key
 
   Phase phase() const { return phase_; }
+  Hearing hearing() const { return phase_ == Phase::live ? Hearing::live : phase_ == Phase::stale ? Hearing::silent : Hearing::catching_up; }
   std::uint64_t epoch() const { return copy_.epoch(); }
   std::uint64_t owner() const { return copy_.owner(); }
   MonoTime heard_at() const { return heard_at_; }

@@ -217,6 +217,56 @@ TEST_CASE("an owner that has known half of the keys long enough is believed abou
   CHECK(p.subscriber.facts().size() == 2);
 }
 
+TEST_CASE("a subscriber that misses messages now and then stops doubting all the same, one that hears nothing begins anew") {
+  const bool silent = GENERATE(false, true);
+  Pair p;
+  for (int i = 0; i < 4; ++i) p.publish("modules/web/m" + std::to_string(i), "old");
+  p.beat();
+  p.restart(101);
+  p.beat();
+  p.pass(1s);
+  for (int i = 0; i < 2; ++i) p.hear(p.publish("modules/web/m" + std::to_string(i), "back"));
+  for (int round = 0; round < 11; ++round) {
+    for (int s = 0; s < 8; ++s) p.beat(), p.pass(1s);
+    p.publish("traffic/edge/web/v1", "lost");
+    p.take(p.subscriber.news(p.publish("traffic/edge/web/v1", "after a hole"), p.now), false);      // asks, and the question is lost, too
+    CHECK(p.subscriber.phase() == Phase::sync);
+    p.pass(2s);
+    CHECK(p.subscriber.phase() == Phase::live);
+  }
+  CHECK(p.subscriber.quarantined() == 2);
+  if (silent) p.pass(5s, false);
+  for (int s = 0; s < 15; ++s) p.beat(), p.pass(1s);
+  CHECK(p.subscriber.quarantined() == (silent ? 2 : 0));
+  for (int s = 0; s < 120; ++s) p.beat(), p.pass(1s);
+  CHECK(p.subscriber.quarantined() == 0);
+}
+
+TEST_CASE("what one class had known before its quarantine ended is no measure for its next one") {
+  Pair p;
+  for (int i = 0; i < 8; ++i) p.publish("modules/web/m" + std::to_string(i), "old");
+  p.publish("splits/web", "old");
+  p.beat();
+  p.restart(101);
+  p.publish("modules/web/m0", "back");
+  p.beat();
+  p.pass(1s);
+  REQUIRE(p.subscriber.quarantined() == 8);      // the split for as long as nobody says anything about it
+  for (int i = 2; i < 8; ++i) p.take(p.subscriber.release("modules/web/m" + std::to_string(i)));
+  p.hear(p.publish("modules/web/m1", "back"));
+  p.hear(p.publish("modules/web/m2", "new"));
+  p.pass(1s);
+  REQUIRE(p.subscriber.quarantined() == 1);
+  p.restart(102);
+  p.publish("modules/web/m0", "back");
+  p.beat();
+  p.pass(1s);
+  REQUIRE(p.subscriber.quarantined() == 3);
+  p.hear(p.publish("modules/web/m1", "back"));   // two of three
+  for (int s = 0; s < 122; ++s) p.beat(), p.pass(1s);
+  CHECK(p.subscriber.quarantined() == 1);
+}
+
 TEST_CASE("late news of a greater epoch are reason to ask once more, not for ever") {
   Pair p(50);
   p.publish("modules/web/a", "1");
