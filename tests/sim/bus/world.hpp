@@ -18,6 +18,7 @@
 namespace nlb::sim {
 
 inline constexpr Duration beat = 200ms, lease = 1s, settle = 2s;
+inline constexpr Duration settle_latest = settle + 2 * beat;   // from the owner's word, with what a lost or late beat may cost
 inline constexpr int modules_count = 6, twins_count = 2, controllers_count = 2, forwarders_count = 3, site_keys = 6;
 inline constexpr int registry_node = 0, first_controller = 1, site_node = 3, first_forwarder = 4, first_module = 7, first_twin = 13, nodes_count = 15;
 inline constexpr std::size_t sources_count = 4;          // of a forwarder, by their node: registry, two controllers, the other site's registry
@@ -53,6 +54,7 @@ class World {
     std::uint64_t disk_epoch = 0;
     std::map<std::string, std::string> disk;
     std::optional<bus::OwnerState> owner;
+    std::optional<MonoTime> half_since;          // it names at least half of all it ever could: nobody can know twice as many
   };
   struct Controller : Node {
     std::uint64_t token = 0;
@@ -94,6 +96,9 @@ class World {
   bool silent_with_others(const std::string& name) const;
   void start_site();
   void site_tick();
+  void site_says(const std::string& topic, const std::string& text);
+  void count_site();
+  bool quarantine_over_by_now(int source) const;
   void start_controller(Controller& c);
   void controller_tick(Controller& c);
   void new_intent(Controller& c);
@@ -121,6 +126,7 @@ class World {
   void fault();
   void accept_smaller_epochs();                  // an operator's word, after a lost disk and a clock set back
   void quiet();
+  void end_quarantines();
   void check_equal(bool quarantine_over);
   void run_until(MonoTime end);
 

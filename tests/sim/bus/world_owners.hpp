@@ -99,30 +99,49 @@ inline void World::start_site() {
     site_history_.record(site_.owner->options().epoch, site_id, *update);
     broadcast(site_node, *site_.owner, *update);
   }
+  site_.half_since.reset();                      // a new life has to be believed anew
+  count_site();
   every(site_, 300ms, [this] { site_tick(); });
   every(site_, beat, [this] { send_beat(site_node); });
 }
 
 // Half of its keys are its own, half of them claim names of the first registry's modules.
+inline std::string site_topic(int n) {
+  return n % 2 == 0 ? "modules/api/s" + std::to_string(n) : "modules/web/m" + std::to_string(first_module + n / 2);
+}
+
 inline void World::site_tick() {
   if (frozen_) return;
-  const auto n = static_cast<int>(net_.rng.below(site_keys));
-  const auto topic = n % 2 == 0 ? "modules/api/s" + std::to_string(n) : "modules/web/m" + std::to_string(first_module + n / 2);
+  const auto topic = site_topic(static_cast<int>(net_.rng.below(site_keys)));
   write();
-  std::optional<bus::Update> update;
-  if (net_.rng.below(6) == 0) {
-    site_.disk.erase(topic);
-    write();
-    update = site_.owner->withdraw(topic, net_.now);
-  } else {
-    const auto text = "site " + std::to_string(net_.rng.below(1000));
-    site_.disk[topic] = text;
-    write();
-    update = *site_.owner->publish(topic, bus::make_payload(text), net_.now);
-  }
+  if (net_.rng.below(6) != 0) return site_says(topic, "site " + std::to_string(net_.rng.below(1000)));
+  site_.disk.erase(topic);
+  write();
+  const auto update = site_.owner->withdraw(topic, net_.now);
   if (!update) return;
+  count_site();
   site_history_.record(site_.owner->options().epoch, site_id, *update);
   broadcast(site_node, *site_.owner, *update);
+}
+
+inline void World::site_says(const std::string& topic, const std::string& text) {
+  site_.disk[topic] = text;
+  write();
+  const auto update = *site_.owner->publish(topic, bus::make_payload(text), net_.now);
+  count_site();
+  site_history_.record(site_.owner->options().epoch, site_id, update);
+  broadcast(site_node, *site_.owner, update);
+}
+
+inline void World::count_site() {
+  if (site_.owner->topics() * 2 < site_keys) site_.half_since.reset();
+  else if (!site_.half_since) site_.half_since = net_.now;
+}
+
+// The registry's modules all come back. The site is told what it owns at random and may have lost its disk: below half of what was known
+// it is not believed about the rest, and a quarantine that stays is then right (see libnlb/bus/copy_state.hpp).
+inline bool World::quarantine_over_by_now(int source) const {
+  return source != site_node || (site_.half_since && net_.now - *site_.half_since >= settle_latest);
 }
 
 // ---- modules
