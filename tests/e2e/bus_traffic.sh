@@ -12,7 +12,7 @@ $(module gone redis "$DEAD_PORT")
 services: {redis: {eject: {failures: 1000}}}
 YAML
 inspect() { "$NLB_BIN/nlb-inspect" bus "$@" --connect "ipc://$NLB_RUNTIME_DIR/forward.bus"; }
-latest() { inspect traffic --once | jq -c "select(.body.service == \"$1\" and .body.version == \"${2:-v1}\") | .body"; }
+latest() { inspect traffic --once | jq -c "select(.body.service == \"$1\" and .body.version == \"${2:-v1}\") | .body" | tail -n 1; }   # while it asks a newer one may come
 sum() { { latest http v1; latest http v2; } | jq -s "map($1 | tonumber) | add"; }
 counted() { [ "$(sum .totals.sessions_closed)" = 20 ]; }
 for _ in $(seq 20); do http_through "http://127.0.0.1:$FORWARD_PORT/" >/dev/null; done
@@ -29,7 +29,7 @@ failing=$(latest redis)
 assert_between "$(jq -r '.totals.connect_failures | tonumber' <<<"$failing")" 3 100 "connect failures"
 assert_eq "$(jq -r '.totals.connect_failing_clients | tonumber' <<<"$failing")" 1 "distinct clients that failed"
 
-samples=$(inspect "traffic/$(latest http | jq -rs '.[0].forwarder')/http/v1" --count 4 | jq -sc 'map(.body | {sample: (.sample | tonumber), uptime: (.uptime_ms | tonumber), started: .started_unix_us})')
+samples=$(inspect "traffic/$(latest http | jq -r .forwarder)/http/v1" --count 4 | jq -sc 'map(.body | {sample: (.sample | tonumber), uptime: (.uptime_ms | tonumber), started: .started_unix_us})')
 assert_eq "$(jq -c '[.[1:], .[:-1]] | transpose | map(.[0].sample - .[1].sample) | unique' <<<"$samples")" "[1]" "each sample follows the one before"
 assert_between "$(jq '(.[-1].uptime - .[0].uptime) / 3' <<<"$samples")" 800 2000 "ms between two samples"
 assert_eq "$(jq 'map(.started) | unique | length' <<<"$samples")" 1 "start times"
