@@ -23,10 +23,13 @@ void Quarantine::follow(const Facts& facts) {
     const auto* known = facts.module(topic);
     if (known == nullptr || known->check.kind == registry::CheckKind::none) continue;      // nobody may ask: it stays
     const auto id = registry::module_id(known->key());
-    if (watched_.contains(id)) continue;
+    if (const auto before = watched_.find(id); before != watched_.end()) {
+      if (!before->second.dropped && before->second.address == known->data) continue;
+      checker_.forget(id);                 // another registry's word of the same name has come to light: it is asked in its turn
+    }
     auto module = *known;
     if (module.check.kind == registry::CheckKind::grpc) module.check.kind = registry::CheckKind::tcp;      // where traffic goes, not its own server
-    watched_[id] = {topic, module.check, {}, false};
+    watched_[id] = {topic, module.data, module.check, {}, false};
     checker_.watch(module);
     daemon::log::warning("a module is in quarantine: its registry no longer names it, and lost most of what it knew", {{"module", id}});
   }

@@ -23,7 +23,7 @@ class Quarantine {
   std::uint64_t released() const { return released_; }
 
  private:
-  struct Watched { std::string topic; registry::HealthSpec check; registry::HealthFacts health; bool dropped = false; };
+  struct Watched { std::string topic; Endpoint address; registry::HealthSpec check; registry::HealthFacts health; bool dropped = false; };
   void answer(const std::string& id, const registry::CheckAnswer& answer);
 
   std::function<void(const std::string&)> release_;
