@@ -20,7 +20,7 @@ start_module first; first=$PID
 eventually 40 module_is http/first routable true
 stop "$second"                                                  # TERM lets its sessions end first
 ended_with "$second" 0
-is_gone http/second || fail "it did not leave"
+eventually 10 is_gone http/second
 start_module second
 eventually 40 module_is http/second routable true
 older=$first
