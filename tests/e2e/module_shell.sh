@@ -1,5 +1,5 @@
 #!/bin/bash
-# examples/module.sh behind nlb-forward while requests flow: nlb-registry runs a server that knows nothing of balancers, registers it,
+# examples/module.sh behind nlb-forward: nlb-registry runs a server that knows nothing of balancers, registers it,
 # reports its load, drains it, ends it when a newer process has its name.
 . "$(dirname "$0")/../support/lib.sh"
 . "$(dirname "$0")/../support/registry.sh"
@@ -8,7 +8,6 @@ start_site
 start_module() { free_port PORT; run "$1" "$NLB_SOURCE/examples/module.sh" "$1" "$PORT" --lease 3s --check-interval 500ms; }
 start_module first; first=$PID
 eventually 40 answer_is "hello from first"
-start_flow
 eventually 15 reports_load http/first
 start_module second; second=$PID
 eventually 40 module_is http/second routable true
@@ -28,4 +27,3 @@ start_module first; first=$PID
 eventually 40 gone "$older"
 ended_with "$older" 1
 eventually 20 module_is http/first routable true
-end_flow
