@@ -52,7 +52,7 @@ complete -c nlb-registry -n '__fish_seen_subcommand_from register' -l rise -x -d
 complete -c nlb-registry -n '__fish_seen_subcommand_from register' -l fall -x -d 'failed checks in a row that make it unusable'
 complete -c nlb-registry -n '__fish_seen_subcommand_from register' -l keep -d 'stay: beat until a signal comes, then unregister'
 complete -c nlb-registry -n '__fish_seen_subcommand_from register' -l load-file -r -F -d 'with --keep or a command: read the module'\''s load at each heartbeat from this file, "cpu_percent 12.5" a line; also memory_percent, connections, requests_per_second, errors_per_second (default: CPU and memory of the command)'
-complete -c nlb-registry -n '__fish_seen_subcommand_from register' -l drain-timeout -x -d 'with a command: how long its sessions may go on after TERM; 0: not (default: 30s)'
+complete -c nlb-registry -n '__fish_seen_subcommand_from register' -l drain-timeout -x -d 'with a command: how long its sessions may go on before it gets TERM; 0: not; a second signal ends the wait (default: 30s)'
 complete -c nlb-registry -n '__fish_seen_subcommand_from register' -s o -l output -x -a 'auto ndjson table' -d 'output format: table or ndjson (default: table on a terminal, ndjson when piped)'
 complete -c nlb-registry -n '__fish_seen_subcommand_from unregister' -s c -l config -r -F -d 'the configuration that names registry.grpc and security'
 complete -c nlb-registry -n '__fish_seen_subcommand_from unregister' -l registry -x -d 'where the registry answers; several with commas between (default: $NLB_ENDPOINT, registry.grpc)'

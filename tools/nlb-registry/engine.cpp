@@ -189,13 +189,17 @@ void Engine::on_watch(std::shared_ptr<rpc::Watcher> watcher) {
 void Engine::tick() {
   if (!leading()) return;
   members_->tick(mono_now());
+  if (mono_now() - started_ >= forwarders_settle) end_drained();
+  settle(nullptr);
+  watchers_.tick(epoch_, members_->revision(), mono_now());
+}
+
+void Engine::end_drained() {
   for (auto at = draining_.begin(); at != draining_.end();) {
     const auto next = std::next(at);      // the module may leave the map with its removal
     if (mono_now() - at->second >= sessions_settle && sessions_.ended(at->first, at->second + sessions_settle / 2)) members_->sessions_ended(at->first);
     at = next;
   }
-  settle(nullptr);
-  watchers_.tick(epoch_, members_->revision(), mono_now());
 }
 
 void Engine::checked(const std::string& id, const registry::CheckAnswer& answer) {

@@ -25,6 +25,7 @@ namespace nlb::registrar {
 
 inline constexpr Duration tick_interval = std::chrono::milliseconds(100);
 inline constexpr Duration sessions_settle = std::chrono::seconds(2);     // forwarders' word that nobody is left counts after so long
+inline constexpr Duration forwarders_settle = std::chrono::seconds(5);   // after its start, until the registry knows all forwarders
 
 registry::Limits limits_of(const config::Registry& config);
 
@@ -72,6 +73,7 @@ class Engine {   // belongs to the loop's thread; handlers() may be called from 
   bool refuse_follower(const rpc::Done& done) const;
   bool refuse_stranger(const registry::Caller& caller, const std::string& id, const rpc::Done& done) const;
   void tick();
+  void end_drained();
   void checked(const std::string& id, const registry::CheckAnswer& answer);
   void settle(rpc::Done done);                       // acts on the membership's notices; `done` is told when they are kept
   void begin(const registry::Notice& notice);

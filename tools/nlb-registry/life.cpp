@@ -1,9 +1,7 @@
 #include "tools/nlb-registry/life.hpp"
 
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,9 +9,13 @@
 #include <cstring>
 #include <iostream>
 #include <optional>
+#include <utility>
 
 #include "libnlb/cli/ndjson.hpp"
+#include "libnlb/core/address.hpp"
 #include "libnlb/daemon/clock.hpp"
+#include "tools/nlb-registry/child.hpp"
+#include "tools/nlb-registry/connections.hpp"
 #include "tools/nlb-registry/load_probe.hpp"
 
 namespace nlb::registrar {
@@ -23,6 +25,7 @@ using daemon::mono_now;
 namespace {
 
 constexpr Duration retry_after = std::chrono::seconds(1);      // while no registry answers
+constexpr Duration start_patience = std::chrono::seconds(10);  // until the command takes connections
 constexpr Duration end_patience = std::chrono::seconds(10);    // for the command after TERM
 
 void say(const std::string& text) { std::cerr << "nlb-registry: " << text << "\n"; }
@@ -34,18 +37,33 @@ class Life {
       : options_(options), load_(options.load_file), common_(common), signals_(signals), client_(client), module_(module) {}
 
   Result<cli::ExitCode> live() {
-    if (auto first = enrol(); !first) return tl::unexpected(first.error());
     if (!options_.command.empty())
-      if (auto started = start_child(); !started) return leave(false), tl::unexpected(started.error());
+      if (auto started = start(); !started) return tl::unexpected(started.error());
+    if (ending_) return end_child();
+    if (auto first = enrol(); !first) return (void)end_child(), tl::unexpected(first.error());
     while (!ending_) {
       wait();
       if (!ending_ && mono_now() >= next_beat_) beat();
     }
-    leave(true);
+    leave();
+    if (registered_elsewhere_) wait_for_connections();
     return end_child();
   }
 
  private:
+  // Who takes a name over gets its sessions at once, so the command has to be there before it is registered.
+  Result<> start() {
+    if (auto started = child_.start(options_.command, signals_.before()); !started) return started;
+    const auto address = parse_endpoint(module_.data_address());
+    const auto deadline = mono_now() + start_patience;
+    while (!ending_ && address && !takes_connections(*address)) {
+      if (mono_now() >= deadline) return say("nothing takes connections at " + module_.data_address() + " yet: its checks will tell when it does"), Result<>{};
+      next_beat_ = mono_now() + 50ms;
+      wait();
+    }
+    return {};
+  }
+
   Result<> enrol() {
     const auto reply = client_.register_module(module_);
     if (!reply) return tl::unexpected(reply.error());
@@ -61,7 +79,7 @@ class Life {
     v1::HeartbeatRequest request;
     request.set_module_id(id_);
     request.set_lease_id(lease_);
-    if (auto load = load_.sample(child_, mono_now()); load.ByteSizeLong() > 0) *request.mutable_load() = std::move(load);
+    if (auto load = load_.sample(child_.process(), mono_now()); load.ByteSizeLong() > 0) *request.mutable_load() = std::move(load);
     const auto reply = client_.heartbeat(request);
     next_beat_ = mono_now() + (reply ? Duration(std::chrono::milliseconds(reply->heartbeat_interval_ms())) : retry_after);
     if (!reply) return missed(reply.error());
@@ -83,7 +101,6 @@ class Life {
   void stop(const std::string& why) {
     say(why);
     ending_ = registered_elsewhere_ = true;
-    if (child_ > 0) kill(child_, SIGTERM);
   }
 
   void wait() {
@@ -92,38 +109,32 @@ class Life {
     if (poll(&ready, 1, static_cast<int>(std::min<std::int64_t>(left, 60000))) <= 0) return;
     signalfd_siginfo info;
     while (read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-      if (info.ssi_signo == SIGCHLD) reap();
-      else ending_ = true;
-    }
-  }
-
-  void reap() {
-    int status = 0;
-    if (child_ > 0 && waitpid(child_, &status, WNOHANG) == child_) {
-      child_ = 0;
-      child_status_ = status;
-      ending_ = true;
+      if (info.ssi_signo != SIGCHLD) hurry_ = std::exchange(ending_, true);
+      else if (child_.reap()) ended_by_itself_ = !std::exchange(ending_, true);
     }
   }
 
   // At the end of the time or the command: with sessions left to end while the command still runs, at once when it has gone.
-  void leave(bool say_so) {
+  void leave() {
     if (registered_elsewhere_) return;
     v1::UnregisterModuleRequest request;
     request.set_module_id(id_);
     request.set_lease_id(lease_);
-    request.set_reason(child_status_ ? "its command ended" : "it said so");
-    const bool drains = child_ > 0 && options_.drain_timeout_ms > 0;
+    request.set_reason(child_.has_ended() ? "its command ended" : "it said so");
+    const bool drains = child_.runs() && options_.drain_timeout_ms > 0;
     request.set_drain(drains);
     if (drains) request.set_drain_timeout_ms(options_.drain_timeout_ms);
     const auto reply = client_.unregister_module(request);
-    if (!reply && say_so) say(reply.error().text);
-    if (reply && drains && reply->sessions_remaining() > 0) wait_for_drain(options_.drain_timeout_ms);
+    if (!reply) say(reply.error().text);
+    if (reply && drains) wait_for_drain();
   }
 
-  void wait_for_drain(std::uint32_t timeout_ms) {
-    const auto deadline = mono_now() + std::chrono::milliseconds(timeout_ms);
-    while (mono_now() < deadline && child_ > 0) {
+  MonoTime drain_deadline() const { return mono_now() + std::chrono::milliseconds(options_.drain_timeout_ms); }
+
+  // The registry takes it out when every forwarder has heard of the drain and has no session left. How many there were a moment ago says
+  // nothing about those on their way.
+  void wait_for_drain() {
+    for (const auto deadline = drain_deadline(); mono_now() < deadline && child_.runs() && !hurry_;) {
       v1::HeartbeatRequest request;
       request.set_module_id(id_);
       request.set_lease_id(lease_);
@@ -133,40 +144,30 @@ class Life {
     }
   }
 
-  Result<> start_child() {
-    const auto parent = getpid();
-    const pid_t child = fork();
-    if (child < 0) return fail(ErrorKind::unavailable, "start " + options_.command.front() + ": " + std::strerror(errno));
-    if (child == 0) {
-      pthread_sigmask(SIG_SETMASK, &signals_.before(), nullptr);
-      prctl(PR_SET_PDEATHSIG, SIGTERM);
-      if (getppid() != parent) _exit(70);
-      std::vector<char*> arguments;
-      for (const auto& word : options_.command) arguments.push_back(const_cast<char*>(word.c_str()));
-      arguments.push_back(nullptr);
-      execvp(arguments.front(), arguments.data());
-      _exit(127);
+  // Of a name that is another's now the registry counts no sessions; the kernel does. Twice none: one may just be on its way.
+  void wait_for_connections() {
+    const auto address = parse_endpoint(module_.data_address());
+    int looks_without = 0;
+    for (const auto deadline = drain_deadline(); address && mono_now() < deadline && child_.runs() && !hurry_;) {
+      looks_without = open_connections(address->port) == 0 ? looks_without + 1 : 0;
+      if (looks_without == 2) return;
+      next_beat_ = mono_now() + 200ms;
+      wait();
     }
-    child_ = child;
-    return {};
   }
 
   Result<cli::ExitCode> end_child() {
-    if (child_ > 0) kill(child_, SIGTERM);
+    child_.signal(SIGTERM);
     const auto deadline = mono_now() + end_patience;
-    while (child_ > 0 && mono_now() < deadline) {
+    while (child_.runs() && mono_now() < deadline) {
       next_beat_ = deadline;
       wait();
-      reap();
+      child_.reap();
     }
-    if (child_ > 0) {
-      kill(child_, SIGKILL);
-      int status = 0;
-      waitpid(child_, &status, 0);
-    }
+    child_.kill_now();
     if (registered_elsewhere_) return cli::ExitCode::no;
-    if (child_status_ && WIFEXITED(*child_status_)) return static_cast<cli::ExitCode>(WEXITSTATUS(*child_status_));
-    return cli::ExitCode::done;
+    const int code = child_.exit_code();
+    return code > 128 && !ended_by_itself_ ? cli::ExitCode::done : static_cast<cli::ExitCode>(code);      // of TERM and KILL, which were ours
   }
 
   const LifeOptions& options_;
@@ -179,9 +180,10 @@ class Life {
   std::uint64_t lease_ = 0, beats_ = 0;
   v1::Wish wish_ = v1::WISH_NONE;
   MonoTime next_beat_;
-  pid_t child_ = 0;
-  std::optional<int> child_status_;
+  Child child_;
   bool ending_ = false, registered_elsewhere_ = false;
+  bool ended_by_itself_ = false;
+  bool hurry_ = false;      // a second signal: no more waiting for sessions
 };
 
 }  // namespace

@@ -31,7 +31,7 @@ class SignalDescriptor {
 struct LifeOptions {
   std::vector<std::string> command;      // empty: somebody else runs the module
   std::string load_file;
-  std::uint32_t drain_timeout_ms = 0;    // for the sessions of a command that TERM ends; 0: they don't count
+  std::uint32_t drain_timeout_ms = 0;    // for the sessions of a command that is to end; 0: they don't count
 };
 
 void print(const v1::RegisterModuleReply& reply, const cli::Common& common);

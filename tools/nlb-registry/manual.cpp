@@ -14,7 +14,8 @@ const cli::Manual manual = {
         "than 15 % of a service, and at least two, fall silent together, they are kept as suspect: the network is the likelier culprit.\n\n"
         "Registering again renews and updates. Of two processes with one name the greater incarnation wins, and the older one is told "
         "to stop; so is a module that an operator unregisters. A module that drains keeps its sessions and leaves when its forwarders have "
-        "none of them left, or its time is over. After a restart every module has a full lease again, and nobody is evicted before it is over.\n\n"
+        "none of them left, or its time is over. A command that register runs is registered when it takes connections, and gets TERM when its "
+        "sessions have ended, also when a newer process has its name. After a restart every module has a full lease again, and nobody is evicted before it is over.\n\n"
         "With store.etcd several registries share one list; one leads, the others answer UNAVAILABLE with its address and take over "
         "when it has been silent for store.etcd.lease. Name them all: --registry 10.0.0.1:50051,10.0.0.2:50051.",
     .examples = {{"nlb-registry serve --config nlb.yaml", "run in the foreground"},

@@ -97,7 +97,7 @@ void add_register(CLI::App& app, RegisterOptions& o) {
   app.add_option("--load-file", o.load_file, "with --keep or a command: read the module's load at each heartbeat from this file, \"cpu_percent 12.5\" a line; "
                                               "also memory_percent, connections, requests_per_second, errors_per_second (default: CPU and memory of the command)")
       ->option_text("FILE");
-  app.add_option("--drain-timeout", o.drain_timeout, "with a command: how long its sessions may go on after TERM; 0: not (default: 30s)")->option_text("DURATION");
+  app.add_option("--drain-timeout", o.drain_timeout, "with a command: how long its sessions may go on before it gets TERM; 0: not; a second signal ends the wait (default: 30s)")->option_text("DURATION");
   app.add_option("command", o.command, "run this, and keep it registered for as long as it runs; put -- before it")->option_text("COMMAND...");
 }
 

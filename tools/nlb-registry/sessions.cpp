@@ -1,5 +1,7 @@
 #include "tools/nlb-registry/sessions.hpp"
 
+#include <algorithm>
+
 #include "libnlb/bus/codec_topic.hpp"
 #include "nlb/v1/bus.pb.h"
 
@@ -35,15 +37,12 @@ std::uint64_t Sessions::of(const std::string& module) const {
 bool Sessions::ended(const std::string& module, MonoTime since) const {
   const auto slash = module.find('/');
   const auto service = by_service_.find(module.substr(0, slash));
-  if (slash == module.npos || service == by_service_.end()) return false;
-  bool spoken_of = false;
-  for (const auto& [topic, report] : service->second) {
+  if (slash == module.npos || service == by_service_.end()) return true;
+  return std::none_of(service->second.begin(), service->second.end(), [&](const auto& one) {
+    const auto& report = one.second;
     const auto found = report.active.find(std::string_view(module).substr(slash + 1));
-    if (found == report.active.end()) continue;
-    if (found->second > 0 || report.at < since) return false;
-    spoken_of = true;
-  }
-  return spoken_of;
+    return found != report.active.end() && (found->second > 0 || report.at < since);
+  });
 }
 
 }  // namespace nlb::registrar

@@ -15,7 +15,8 @@ class Sessions {
   void report(const std::string& topic, std::string_view payload, MonoTime now);   // traffic/<forwarder>/<service>/<version>
   void forget(const std::string& topic);
   std::uint64_t of(const std::string& module) const;          // "service/name"; 0 when nobody speaks of it
-  // Every forwarder that speaks of it has said so after `since` that none is left; false when nobody speaks of it.
+  // Every forwarder that speaks of it has said after `since` that none is left. True when nobody speaks of it, too: who asks has to have
+  // heard long enough to know the forwarders.
   bool ended(const std::string& module, MonoTime since) const;
   std::size_t reports() const { return reports_.size(); }
 
