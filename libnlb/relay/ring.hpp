@@ -3,6 +3,7 @@
 // Each send is non-blocking (MSG_DONTWAIT) and so complete when submit() returns: the kernel never keeps one, and no completion comes
 // later. One thread owns a ring from open() on (IORING_SETUP_SINGLE_ISSUER, Linux 6.0; IORING_SETUP_DEFER_TASKRUN, Linux 6.1: older
 // kernels give an error, and the caller uses send(2)).
+// Why it is not more: io_uring.md.
 #pragma once
 
 #include <cstdint>
