@@ -27,16 +27,17 @@ bool trusted(const config::ProxyProtocolIn& in, const IpAddress& peer) {
 
 }  // namespace
 
-void Worker::accept_batch(ListenSocket& socket) {
+bool Worker::accept_batch(ListenSocket& socket) {
   for (int i = 0; i < accepts_per_event; ++i) {
     SocketAddress peer;
     peer.length = sizeof peer.storage;
     const int client = accept4(socket.descriptor, reinterpret_cast<sockaddr*>(&peer.storage), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (client < 0) {
-      if (errno == EAGAIN) return;
+      if (errno == EAGAIN) return false;
       if (out_of_resources(errno)) {
         counters_.descriptors_exhausted.add();
-        return pause_accepting();
+        pause_accepting();
+        return false;
       }
       counters_.accept_errors.add();   // the client has gone already (ECONNABORTED and its like, accept(2))
       continue;
@@ -50,6 +51,7 @@ void Worker::accept_batch(ListenSocket& socket) {
     }
     admit_client(client, peer, socket.listener);
   }
+  return true;
 }
 
 // SO_REUSEPORT spreads by hash: even for many sessions, not for few. A worker that has held clearly more than the emptiest one for a

@@ -109,7 +109,7 @@ void Worker::dispatch(const epoll_event& event) {
   switch (static_cast<Tag>(event.data.u64 & tag_mask)) {
     case Tag::client: return on_client_event(*static_cast<Session*>(pointer), event.events);
     case Tag::module: return on_module_event(*static_cast<Session*>(pointer), event.events);
-    case Tag::listener: return accept_batch(*static_cast<ListenSocket*>(pointer));
+    case Tag::listener: return static_cast<void>(accept_batch(*static_cast<ListenSocket*>(pointer)));   // it is level-triggered
     case Tag::parked: return on_parked_event(*static_cast<Parked*>(pointer));
     case Tag::doorbell: {
       std::uint64_t rings = 0;
@@ -174,7 +174,7 @@ void Worker::on_timer(TimerLink& link) {
   if (&link == &retire_timer_) {
     for (auto& socket : sockets_)
       if (socket->close_at_ms != 0 && !tick_before(tick_, socket->close_at_ms)) {
-        accept_batch(*socket);
+        while (!socket->elsewhere && accept_batch(*socket)) {}           // nothing new comes: it ends
         epoll_ctl(epoll_, EPOLL_CTL_DEL, socket->descriptor, nullptr);   // the socket may live on in another process, and would still tell us
         close(socket->descriptor);
         socket->descriptor = -1;
@@ -354,6 +354,7 @@ void Worker::retire_listener(std::uint8_t listener, bool elsewhere) {
     if (socket->listener != listener || socket->close_at_ms != 0) continue;
     if (elsewhere) epoll_ctl(epoll_, EPOLL_CTL_DEL, socket->descriptor, nullptr);
     else stop_handshakes(socket->descriptor);
+    socket->elsewhere = elsewhere;
     socket->close_at_ms = (tick_ + handshake_grace_ms) | 1;
   }
   wheel_.set(retire_timer_, tick_ + handshake_grace_ms + 4, tick_);

@@ -73,6 +73,7 @@ class Worker {
     std::uint8_t listener = 0;
     bool shared = false, paused = false;
     Tick close_at_ms = 0;                       // retiring: when to close; 0: not retiring
+    bool elsewhere = false;                     // retiring: another process takes what is in the queue
   };
   struct alignas(8) Parked {                    // a connection to a server that speaks first, without a client
     int descriptor = -1;
@@ -105,7 +106,7 @@ class Worker {
   void fix_deadline(Session& s, Tick deadline_ms);
 
   // intake.cpp
-  void accept_batch(ListenSocket& socket);
+  bool accept_batch(ListenSocket& socket);      // true: more may be waiting in the queue
   void admit_client(int descriptor, const SocketAddress& peer, std::uint8_t listener);
   Worker* emptier_peer() const;
   void pause_accepting();
