@@ -16,15 +16,15 @@
 #include "libnlb/daemon/clock.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/manager/url.hpp"
-#include "libnlb/orchestrator/http.hpp"
+#include "libnlb/daemon/http_client.hpp"
 
 namespace nlb::manager {
 
 using daemon::mono_now;
 
 using Json = nlohmann::json;
-using orchestrator::HttpPeer;
-using orchestrator::HttpRequest;
+using daemon::HttpPeer;
+using daemon::HttpRequest;
 
 namespace {
 

@@ -10,12 +10,16 @@
 #include <nlohmann/json.hpp>
 
 #include "libnlb/daemon/clock.hpp"
+#include "libnlb/daemon/http_client.hpp"
 #include "libnlb/orchestrator/backoff.hpp"
-#include "libnlb/orchestrator/http.hpp"
 #include "libnlb/orchestrator/port.hpp"
 #include "libnlb/orchestrator/spawn.hpp"
 
 namespace nlb::orchestrator {
+using daemon::HttpAnswer;
+using daemon::HttpPeer;
+using daemon::HttpRequest;
+using daemon::url_escaped;
 
 using daemon::mono_now;
 namespace {

@@ -8,9 +8,13 @@
 #include <nlohmann/json.hpp>
 
 #include "libnlb/daemon/clock.hpp"
-#include "libnlb/orchestrator/http.hpp"
+#include "libnlb/daemon/http_client.hpp"
 
 namespace nlb::orchestrator {
+using daemon::HttpAnswer;
+using daemon::HttpPeer;
+using daemon::HttpRequest;
+using daemon::url_escaped;
 
 using daemon::mono_now;
 namespace {

@@ -180,7 +180,7 @@ TEST_CASE("the client says when nobody listens and when nobody answers in time")
   const auto refused = http_get(nobody, "/status");
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == ErrorKind::unavailable);
-  CHECK(refused.error().text == "nobody answers at " + to_string(nobody) + ": Connection refused: start the daemon, or name its admin.address");
+  CHECK(refused.error().text == "nobody answers at " + to_string(nobody) + ": Connection refused: is it running, and may this user reach it?");
 
   const int silent = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
