@@ -127,6 +127,7 @@ void Service::campaign() {
 }
 
 void Service::on_leadership(const store::Leadership& leadership) {
+  if (ending_) return;                     // a lease that ends, or is won, while the doors are closing: there is nobody left to tell
   if (!leadership.leads) {
     server_->set_serving(false);
     engine_->step_down({});
@@ -137,7 +138,7 @@ void Service::on_leadership(const store::Leadership& leadership) {
     const auto owner = known ? store::identity(keeper_->store()) : tl::unexpected(known.error());      // on the keeper's thread
     if (known && !owner) known = tl::unexpected(owner.error());
     loop_.post([this, fence, owner = owner.value_or(0), known = std::move(known)]() mutable {
-      if (!campaign_ || !campaign_->now().leads || campaign_->now().fence.revision != fence.revision) return;
+      if (ending_ || !campaign_->now().leads || campaign_->now().fence.revision != fence.revision) return;
       if (!known) {
         daemon::log::error("the store can't be read; trying again", {{"reason", known.error().text}});
         load_timer_ = loop_.after(500ms, [this, fence] { on_leadership({true, fence}); });
@@ -216,6 +217,7 @@ Result<> Service::reload(const config::Config& config) {
 }
 
 void Service::stop() {
+  ending_ = true;
   leader_timer_.reset();
   load_timer_.reset();
   if (server_) {

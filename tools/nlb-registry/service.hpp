@@ -52,6 +52,7 @@ class Service {   // belongs to the loop's thread
   std::unique_ptr<bus::Bus> bus_;
   std::unique_ptr<store::Campaign> campaign_;
   std::unique_ptr<daemon::Timer> leader_timer_, load_timer_;
+  bool ending_ = false;
 };
 
 std::string status_json(const Service& service);
