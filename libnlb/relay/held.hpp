@@ -60,6 +60,7 @@ struct Held {
   std::optional<inspect::BackendKeyScan> key_scan;   // while a PostgreSQL server may still tell its cancellation key
 
   std::span<route::ModuleState* const> tried() const { return {tried_modules.data(), tried_count}; }
+  bool holds(std::size_t flow) const { return !remainder[flow].empty() || pipe[flow].filled > 0; }   // bytes that are not sent on yet
   bool empty() const {
     return remainder[0].empty() && remainder[1].empty() && !pipe[0] && !pipe[1] && proxy_header.empty() && !key_scan;
   }

@@ -27,14 +27,14 @@ constexpr std::uint8_t small_splices_before_copy = 2;
 
 Worker::Step Worker::pump(Session& s, Flow flow) {
   const auto blocked = flag::of(flag::stalled_up, flow) | flag::of(flag::paused_up, flow) | flag::of(flag::ended_up, flow);
-  if ((s.queued & SendBatch::bit(flow)) != 0 && !is_settled(s)) return Step::ended;   // what this reads next comes after that
+  if ((s.queued & bit(flow)) != 0 && !is_settled(s)) return Step::ended;   // what this reads next comes after that
   bool drained = false;
   for (int chunk = 0; chunk < chunks_per_turn && !drained; ++chunk) {
     if (s.has(static_cast<std::uint16_t>(blocked))) return Step::open;
     const bool splicing = s.held != nullptr && s.held->pipe[index(flow)];
     if ((splicing ? splice_once(s, flow, drained) : copy_once(s, flow, drained)) == Step::ended) return Step::ended;
   }
-  if (!drained) pump_later(s);
+  if (!drained || (s.doubted & bit(flow)) != 0) pump_later(s);   // not at once: a sender that keeps up would keep us from everybody else
   return Step::open;
 }
 
@@ -51,13 +51,8 @@ void Worker::run_ready() {
   for (Session* s : now) {
     if (s->phase != Phase::relaying || !s->has(flag::ready_again)) continue;
     s->unset(flag::ready_again);
-    for (Flow flow : {Flow::up, Flow::down}) {
-      // What the event had told of an error behind the bytes is forgotten here, so a short read proves nothing: one more does, since behind
-      // a reset nothing comes. (Not until one finds nothing: a sender that keeps up with us would keep us from everybody else.)
-      const auto before = s->bytes[index(flow)];
+    for (Flow flow : {Flow::up, Flow::down})
       if (pump(*s, flow) == Step::ended) break;
-      if (s->bytes[index(flow)] != before && !s->has(flag::ready_again) && pump(*s, flow) == Step::ended) break;
-    }
   }
 }
 
@@ -70,7 +65,7 @@ Worker::Step Worker::copy_once(Session& s, Flow flow, bool& drained) {
   }
   if (n < 0) {
     drained = true;
-    return errno == EAGAIN || errno == EINTR ? Step::open : source_failed(s, flow);
+    return errno == EAGAIN || errno == EINTR ? nothing_left(s, flow) : source_failed(s, flow);
   }
   const Bytes bytes{room, static_cast<std::size_t>(n)};
   if (flow == Flow::down && s.bytes[1] == 0 && first_answer(s, bytes) == Step::ended) return Step::ended;
@@ -117,6 +112,11 @@ Worker::Step Worker::copy_once(Session& s, Flow flow, bool& drained) {
   return Step::open;
 }
 
+Worker::Step Worker::nothing_left(Session& s, Flow flow) {
+  s.doubted = static_cast<std::uint8_t>(s.doubted & ~bit(flow));
+  return Step::open;
+}
+
 // Moves one pipe-full. The pipe is empty on entry, or holds what the receiver did not take last time (then we are stalled, not here).
 Worker::Step Worker::splice_once(Session& s, Flow flow, bool& drained) {
   Pipe& pipe = s.held->pipe[index(flow)];
@@ -138,7 +138,7 @@ Worker::Step Worker::splice_once(Session& s, Flow flow, bool& drained) {
   }
   drained = true;
   if (n == 0) return source_ended(s, flow);
-  if (errno == EAGAIN || errno == EINTR) return Step::open;
+  if (errno == EAGAIN || errno == EINTR) return nothing_left(s, flow);
   if (errno == EINVAL || errno == ENOSYS) {   // this pair can't be spliced: copy from here on
     pipes_.give_back(pipe);
     setup_.splice = false;
@@ -199,7 +199,7 @@ void Worker::hold(Session& s, Flow flow, Bytes bytes) {
 Worker::Step Worker::source_ended(Session& s, Flow flow) {
   if (!is_settled(s)) return Step::ended;
   s.set(flag::of(flag::ended_up, flow));
-  if (s.held != nullptr && (!s.held->remainder[index(flow)].empty() || s.held->pipe[index(flow)].filled > 0)) return Step::open;
+  if (s.held != nullptr && s.held->holds(index(flow))) return Step::open;
   if (flow == Flow::up) {
     if (s.has(flag::ended_down)) return finish_if_done(s);
     shutdown(s.module, SHUT_WR);
@@ -207,7 +207,8 @@ Worker::Step Worker::source_ended(Session& s, Flow flow) {
   }
   if (s.bytes[1] == 0 && s.bytes[0] > 0 && !s.has(flag::ended_up))
     report(s, route::Outcome::empty_answer);
-  if (service_of(s).half_close_full && !s.has(flag::ended_up)) {
+  const bool up_goes_on = !s.has(flag::ended_up) || (s.held != nullptr && s.held->holds(index(Flow::up)));
+  if (service_of(s).half_close_full && up_goes_on) {
     shutdown(s.client, SHUT_WR);
     register_client(s);
     return Step::open;
@@ -217,8 +218,7 @@ Worker::Step Worker::source_ended(Session& s, Flow flow) {
 }
 
 Worker::Step Worker::finish_if_done(Session& s) {
-  const auto holds = [&](std::size_t i) { return s.held != nullptr && (!s.held->remainder[i].empty() || s.held->pipe[i].filled > 0); };
-  if (holds(0) || holds(1)) return Step::open;
+  if (s.held != nullptr && (s.held->holds(index(Flow::up)) || s.held->holds(index(Flow::down)))) return Step::open;
   finish(s, End::client_closed);
   return Step::ended;
 }

@@ -56,8 +56,6 @@ class SendBatch {
     return sent;
   }
 
-  static constexpr unsigned bit(Flow flow) { return 1u << index(flow); }
-
  private:
   static constexpr std::size_t line_bytes = 64;
   std::unique_ptr<Ring> ring_;

@@ -17,6 +17,7 @@ namespace nlb::relay {
 // The two directions of a session.
 enum class Flow : std::uint8_t { up, down };   // up: client to module; down: module to client
 constexpr std::size_t index(Flow flow) { return static_cast<std::size_t>(flow); }
+constexpr std::uint8_t bit(Flow flow) { return static_cast<std::uint8_t>(1u << index(flow)); }
 constexpr Flow opposite(Flow flow) { return flow == Flow::up ? Flow::down : Flow::up; }
 
 enum class Phase : std::uint8_t {
@@ -69,7 +70,8 @@ struct Session : TimerLink {
   route::Slot slot;                        // the module's reserved place; freed when the session ends
   Held* held = nullptr;                    // owned; only while bytes are in flight
   limit::Ticket ticket;
-  std::uint8_t queued = 0;                 // directions with a chunk in the worker's batch of sends: a bit by Flow
+  std::uint8_t queued = 0;                 // directions with a chunk in the worker's batch of sends: by bit(Flow)
+  std::uint8_t doubted = 0;                // directions in which a short read is not the end of what there is to read, as an event has said
   std::uint64_t bytes[2] = {0, 0};         // by Flow
   std::uint64_t accepted_ns = 0;           // worker's monotonic clock
   std::uint32_t detect_us = 0, connect_us = 0, first_byte_us = 0;   // since accept, since the dial, since the dial

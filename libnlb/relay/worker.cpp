@@ -27,7 +27,8 @@ constexpr Tick handshake_grace_ms = 150;   // for handshakes under way when a li
 // A FIN has come, and nothing makes a read stop short of it: a reset also raises RDHUP (its error is read later), and urgent data cuts reads.
 constexpr bool is_last_call(std::uint32_t events) { return (events & (EPOLLRDHUP | EPOLLPRI | EPOLLERR)) == EPOLLRDHUP; }
 
-// Behind a short read something may still stand that no new edge will tell of: an error, or bytes after an urgent mark.
+// Behind a short read something may still stand that no new edge will tell of: an error, or bytes after an urgent mark. Session::doubted
+// remembers it until a read finds nothing, also where a full receiver or a byte limit comes in between.
 constexpr bool hides_more(std::uint32_t events) { return (events & (EPOLLPRI | EPOLLERR)) != 0; }
 
 void pin_to(int cpu) {
@@ -123,10 +124,11 @@ void Worker::dispatch(const epoll_event& event) {
 void Worker::on_client_event(Session& s, std::uint32_t events) {
   if (s.phase == Phase::closed) return;   // it ended earlier in this batch
   if (is_last_call(events)) s.set(flag::fin_seen_up);
+  if (hides_more(events)) s.doubted |= bit(Flow::up);
   switch (s.phase) {
     case Phase::detecting:
       read_first(s);
-      if (s.phase == Phase::relaying && hides_more(events)) pump_later(s);
+      if (s.phase == Phase::relaying && s.doubted != 0) pump_later(s);
       return;
     case Phase::waiting:
     case Phase::queued:
@@ -142,7 +144,7 @@ void Worker::on_client_event(Session& s, std::uint32_t events) {
   if ((events & EPOLLERR) && s.has(flag::stalled_up | flag::paused_up | flag::ended_up)) return finish(s, End::client_reset);
   if ((events & EPOLLOUT) && flush(s, Flow::down) == Step::ended) return;
   if (!(events & ~std::uint32_t{EPOLLOUT})) return;
-  if (pump(s, Flow::up) == Step::open && hides_more(events)) pump_later(s);
+  static_cast<void>(pump(s, Flow::up));
 }
 
 void Worker::on_module_event(Session& s, std::uint32_t events) {
@@ -154,6 +156,7 @@ void Worker::on_module_event(Session& s, std::uint32_t events) {
     if (s.phase != Phase::relaying && s.phase != Phase::greeting) return;
   }
   if (is_last_call(events)) s.set(flag::fin_seen_down);
+  if (hides_more(events)) s.doubted |= bit(Flow::down);
   if (s.phase == Phase::greeting) {
     if (events & (EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLRDHUP)) on_greeting(s);
     return;
@@ -164,7 +167,7 @@ void Worker::on_module_event(Session& s, std::uint32_t events) {
   }
   if ((events & EPOLLOUT) && flush(s, Flow::up) == Step::ended) return;
   if (!(events & ~std::uint32_t{EPOLLOUT})) return;
-  if (pump(s, Flow::down) == Step::open && hides_more(events)) pump_later(s);
+  static_cast<void>(pump(s, Flow::down));
 }
 
 void Worker::on_timer(TimerLink& link) {

@@ -158,6 +158,7 @@ class Worker {
   void report(Session& s, route::Outcome outcome);
   void hold(Session& s, Flow flow, Bytes bytes);
   void send_without_delay(Session& s);
+  static Step nothing_left(Session& s, Flow flow);
   void pump_later(Session& s);
   void run_ready();
 

@@ -110,7 +110,7 @@ TEST_CASE("a batch keeps chunks where they were read, knows whose they are, and 
     put(batch, session, Flow::up, text);
     expected += text;
   }
-  CHECK(session.queued == SendBatch::bit(Flow::up));
+  CHECK(session.queued == bit(Flow::up));
   CHECK(batch.send_all().sends.size() == SendBatch::sends_max);
   CHECK(up.read_all() == expected);
   CHECK(session.queued == 0);
