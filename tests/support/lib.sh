@@ -250,12 +250,13 @@ CONF
   wait_port "$HTTP_PORT"; wait_port "$HTTPS_PORT"; wait_port "$RTMP_PORT"; wait_port "$PROXY_PORT"
 }
 
-start_redis() {   # start_redis [NAME]: REDIS_PORT, REDIS_PID
+start_redis() {   # start_redis [NAME [OPTIONS...]]: REDIS_PORT, REDIS_PID; with more options of redis-server
   local name=${1:-redis}
+  [ $# = 0 ] || shift
   free_port REDIS_PORT
   mkdir -p "$TEMP/$name"
   run "$name" redis-server --port "$REDIS_PORT" --bind 127.0.0.1 --save '' --appendonly no --dir "$TEMP/$name" --maxclients 9000 \
-    --tcp-backlog 4096
+    --tcp-backlog 4096 "$@"
   REDIS_PID=$PID
   wait_port "$REDIS_PORT"
   redis-cli -p "$REDIS_PORT" set whoami "$name" >/dev/null
