@@ -2,12 +2,13 @@
 # relay_torture.sh [OPTIONS]: known bytes through nlb-forward, every one of them looked at (support/relay_torture.cpp): streams both ways in
 # all sizes, slow readers, half-closes and resets, while the configuration is read again and again. In a network namespace of its own.
 #
-#   --gib N           to verify (default 100; about a minute per 50 GiB on two idle processors)
-#   --splice auto|off how nlb-forward moves long streams (default auto)
-#   --session-mib M   the largest stream (default 512)
-#   --sessions K      at a time (default 4)
-#   --seed S          draws other sessions
-#   --sockmap         through the sockmap relay of the trial (sockmap.hpp) instead of nlb-forward
+#   --gib N              to verify (default 100; about a minute per 50 GiB on two idle processors)
+#   --splice auto|off    how nlb-forward moves long streams (default auto)
+#   --io-uring auto|off  how it sends small chunks (default auto)
+#   --session-mib M      the largest stream (default 512)
+#   --sessions K         at a time (default 4)
+#   --seed S             draws other sessions
+#   --sockmap            through the sockmap relay of the trial (sockmap.hpp) instead of nlb-forward
 #
 # Prints one JSON line with what was verified; exit code 1 when a byte was lost, doubled, misplaced or late, or an end was not passed on.
 set -euo pipefail
@@ -20,11 +21,12 @@ ip link set lo up
 # shellcheck source=tests/support/lib.sh
 . "$here/../support/lib.sh"
 
-gib=100 splice=auto session_mib=512 sessions=4 seed=1 sockmap=''
+gib=100 splice=auto io_uring=auto session_mib=512 sessions=4 seed=1 sockmap=''
 while [ $# -gt 0 ]; do
   case $1 in
     --gib) gib=$2; shift ;;
     --splice) splice=$2; shift ;;
+    --io-uring) io_uring=$2; shift ;;
     --session-mib) session_mib=$2; shift ;;
     --sessions) sessions=$2; shift ;;
     --seed) seed=$2; shift ;;
@@ -44,7 +46,7 @@ $(listener "protocol: redis")
 services: {redis: {half_close: full}}
 modules:
 $(module end-1 redis "$inside" "max_connections: 10000")
-relay: {splice: "$splice"}
+relay: {splice: "$splice", io_uring: "$io_uring"}
 YAML
   while sleep 1; do kill -HUP "$FORWARD_PID" 2>/dev/null || break; done &
 fi
@@ -56,5 +58,6 @@ if [ -n "$sockmap" ]; then
   cat "$TEMP/sockmap.log"
 else
   eventually 10 no_session_left
-  echo "{\"spliced_gib\":$(awk -v b="$(metric nlb_spliced_bytes_total)" 'BEGIN { printf "%.2f", b / 2^30 }')}"
+  jq -nc --argjson spliced "$(metric nlb_spliced_bytes_total)" --argjson batched "$(metric nlb_batched_sends_total)" \
+    '{spliced_gib: ($spliced / 1073741824 * 100 | round / 100), batched_sends: $batched}'
 fi
