@@ -1,16 +1,14 @@
 #!/bin/bash
 # install.sh [SECTION...]: installs the Debian packages of these sections of packages.txt (default: build test) that are missing.
-# Asks dpkg first, so a second run does nothing and needs no network. Servers are installed, not started.
+# Asks dpkg first, so a second run does nothing and needs no network; a package that an installed one provides (npm, by other builds of
+# nodejs) isn't missing. Servers are installed, not started.
 set -euo pipefail
 list=$(dirname "$(readlink -f "$0")")/packages.txt
 sections="${*:-build test}"
 
 wanted() { awk -v wanted=" $sections " '/^\[/ { on = index(wanted, " " substr($0, 2, length($0) - 2) " "); next } on && /^[a-z]/' "$list"; }
-missing() {
-  while read -r package; do
-    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
-  done < <(wanted)
-}
+present() { dpkg-query -W -f='${db:Status-Status} ${Package}, ${Provides}\n' | sed -n 's/^installed //p' | tr ',' '\n' | awk '{ print $1 }'; }
+missing() { wanted | grep -vxFf <(present) || true; }
 
 mapfile -t packages < <(missing)
 [ ${#packages[@]} -gt 0 ] || exit 0

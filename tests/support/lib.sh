@@ -12,6 +12,7 @@ TEMP=$(mktemp -d "${TMPDIR:-/tmp}/nlb-e2e-XXXXXX")
 chmod 711 "$TEMP"                     # a database that runs as another user has to pass
 PIDS=()                               # "pid signal", in the order they were started
 unset NLB_CONFIG NOTIFY_SOCKET
+export LC_ALL=C.UTF-8                 # what tools count as a character, or write as a number, is the same everywhere
 export NLB_RUNTIME_DIR=$TEMP/run NLB_STATE_DIR=$TEMP/state   # the bus and what is kept on disk, apart from other tests
 trap cleanup EXIT
 trap 'exit 130' INT TERM
