@@ -7,25 +7,10 @@
 . "$(dirname "$0")/../support/crowd.sh"
 start_engine
 image_with "$NLB_BIN/nlb-registry"
-write_registry_config <<<"health: {interval: 300ms, timeout: 250ms}"
-start_registry
-start_forward <<YAML
-$(listener)
-routes: [{protocol: http, service: web}]
-services: {web: {}}
-YAML
-start_scale <<YAML
-scale:
-  interval: 1s
-  policies:
-    - {service: web, min: 1, max: 3, strategy: threshold, periods: 2, targets: {rate: 30, connections: null, cpu_percent: null, memory_percent: null},
-       up: {cooldown: 0s, step_max: 2}, down: {cooldown: 0s, step_max: 2},
-       target: {docker: {image: "nlbtest:1", socket: "$ENGINE/engine.sock", network: host, environment: {NLB_ENDPOINT: "$NLB_ENDPOINT"},
-         command: [/nlb-registry, register, --name, "{instance}", --service, web, --module-version, "{version}", --protocol, http,
-           --address, "127.0.0.1:{port}", --lease, 3s, --, /busybox, httpd, -f, -p, "127.0.0.1:{port}", -h, /www]}}}
-    - {service: other, min: 1, max: 3, targets: {connections: 10}, target: {process: {command: [sleep, "600"]}}}
-services: {web: {drain_timeout: 60s}}
-YAML
+start_scaled_web "min: 1, max: 3, periods: 2, up: {cooldown: 0s, step_max: 2}, down: {cooldown: 0s, step_max: 2}" 60s \
+  "docker: {image: \"nlbtest:1\", socket: \"$ENGINE/engine.sock\", network: host, environment: {NLB_ENDPOINT: \"$NLB_ENDPOINT\"},
+    $(web_command /nlb-registry -- /busybox httpd -f -p "127.0.0.1:{port}" -h /www)}" \
+  '    - {service: other, min: 1, max: 3, targets: {connections: 10}, target: {process: {command: [sleep, "600"]}}}'
 web() { scaled "select(.service == \"web\") | $1"; }
 decisions() { curl -sf "http://127.0.0.1:$SCALE_ADMIN_PORT/status" | jq '[.services[] | select(.service == "other") | .decisions[]] | add'; }
 containers() { [ "$("$ENGINE/podman" ps -q | wc -l)" = "$1" ]; }

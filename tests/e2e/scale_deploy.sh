@@ -6,23 +6,8 @@
 . "$(dirname "$0")/../support/scale.sh"
 . "$(dirname "$0")/../support/deploy.sh"
 . "$(dirname "$0")/../support/crowd.sh"
-write_registry_config <<<"health: {interval: 300ms, timeout: 250ms}"
-start_registry
-start_forward <<YAML
-$(listener)
-routes: [{protocol: http, service: web}]
-services: {web: {}}
-YAML
-start_scale <<YAML
-scale:
-  interval: 1s
-  policies:
-    - {service: web, min: 1, max: 6, strategy: threshold, periods: 1, targets: {rate: 30, connections: null, cpu_percent: null, memory_percent: null},
-       up: {cooldown: 0s, step_max: 3}, down: {cooldown: 0s, step_max: 3},
-       target: {process: {command: [$NLB_BIN/nlb-registry, register, --name, "{instance}", --service, web, --module-version, "{version}", --protocol, http,
-         --address, "127.0.0.1:{port}", --lease, 3s, --, $PYTHON, $SUPPORT/versions.py, serve, "{port}", "{version}"]}}}
-services: {web: {drain_timeout: 30s}}
-YAML
+start_scaled_web "min: 1, max: 6, periods: 1, up: {cooldown: 0s, step_max: 3}, down: {cooldown: 0s, step_max: 3}" 30s \
+  "process: {$(web_command "$NLB_BIN/nlb-registry" -- "$PYTHON" "$SUPPORT/versions.py" serve "{port}" "{version}")}"
 version() { scaled "select(.version == \"$1\") | $2"; }
 eventually 20 version v1 '.ready == 1'
 eventually 10 serves

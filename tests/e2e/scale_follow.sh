@@ -5,23 +5,8 @@
 . "$(dirname "$0")/../support/registry.sh"
 . "$(dirname "$0")/../support/scale.sh"
 . "$(dirname "$0")/../support/crowd.sh"
-write_registry_config <<<"health: {interval: 300ms, timeout: 250ms}"
-start_registry
-start_forward <<YAML
-$(listener)
-routes: [{protocol: http, service: web}]
-services: {web: {}}
-YAML
-start_scale <<YAML
-scale:
-  interval: 1s
-  policies:
-    - {service: web, min: 2, max: 6, strategy: threshold, periods: 2, targets: {rate: 30, connections: null, cpu_percent: null, memory_percent: null},
-       up: {cooldown: 0s, step_max: 2}, down: {cooldown: 0s, step_max: 4},
-       target: {process: {command: [$NLB_BIN/nlb-registry, register, --name, "{instance}", --service, web, --module-version, "{version}", --protocol, http,
-         --address, "127.0.0.1:{port}", --lease, 3s, --drain-timeout, 20s, --, $PYTHON, $SUPPORT/versions.py, serve, "{port}", "{instance}"]}}}
-services: {web: {drain_timeout: 90s}}
-YAML
+start_scaled_web "min: 2, max: 6, periods: 2, up: {cooldown: 0s, step_max: 2}, down: {cooldown: 0s, step_max: 4}" 90s \
+  "process: {$(web_command "$NLB_BIN/nlb-registry" --drain-timeout 20s -- "$PYTHON" "$SUPPORT/versions.py" serve "{port}" "{instance}")}"
 routable() { [ "$(registry list -o ndjson | jq -s '[.[] | select(.routable)] | length')" = "$1" ]; }
 draining() { [ "$(registry list -o ndjson | jq -s '[.[] | select(.phase == "draining")] | length')" = "$1" ]; }
 

@@ -33,6 +33,31 @@ scale() { "$SCALE" "$@" --config "$SCALE_CONFIG"; }
 scaled() { scale status -o ndjson | jq -se "[.[] | $1] | any" >/dev/null; }   # scaled JQ_FILTER: true of some service
 replicas() { curl -sf --max-time 5 "http://127.0.0.1:$SCALE_ADMIN_PORT/status" | jq -r '.services[].replicas[] | "\(.id) \(.address)"'; }
 
+# start_scaled_web POLICY DRAIN_TIMEOUT TARGET [MORE_POLICIES]: a registry, a forwarder that sends HTTP to service web, and nlb-scale with a
+# policy for web: 30 requests a second for each replica, the keys of POLICY, and TARGET, whose command web_command prints. Source registry.sh first.
+start_scaled_web() {
+  write_registry_config <<<"health: {interval: 300ms, timeout: 250ms}"
+  start_registry
+  start_forward <<YAML
+$(listener)
+routes: [{protocol: http, service: web}]
+services: {web: {}}
+YAML
+  start_scale <<YAML
+scale:
+  interval: 1s
+  policies:
+    - {service: web, strategy: threshold, targets: {rate: 30, connections: null, cpu_percent: null, memory_percent: null}, $1, target: {$3}}
+${4:-}
+services: {web: {drain_timeout: $2}}
+YAML
+}
+# web_command NLB_REGISTRY [OPTIONS...] -- SERVER...: nlb-registry starts the server of a replica and registers it.
+web_command() {
+  local words=("$1" register --name "{instance}" --service web --module-version "{version}" --protocol http --address "127.0.0.1:{port}" --lease 3s "${@:2}")
+  echo "command: [$(printf '"%s", ' "${words[@]}")]"
+}
+
 # The processes that a process target has left when nlb-scale is gone.
 stop_replicas() {
   local pid
