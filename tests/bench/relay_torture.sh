@@ -36,22 +36,16 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-free_port inside
 if [ -n "$sockmap" ]; then
-  run sockmap "$NLB_BIN/bench_sockmap" relay "$FORWARD_PORT" "$inside"
+  free_port INSIDE
+  run sockmap "$NLB_BIN/bench_sockmap" relay "$FORWARD_PORT" "$INSIDE"
   wait_port "$FORWARD_PORT"
 else
-  start_forward <<YAML
-$(listener "protocol: redis")
-services: {redis: {half_close: full}}
-modules:
-$(module end-1 redis "$inside" "max_connections: 10000")
-relay: {splice: "$splice", io_uring: "$io_uring"}
-YAML
+  start_relay "splice: \"$splice\", io_uring: \"$io_uring\""
   while sleep 1; do kill -HUP "$FORWARD_PID" 2>/dev/null || break; done &
 fi
 
-"$NLB_BIN/relay_torture" --listen "$inside" --via "$FORWARD_PORT" --gib "$gib" --session-mib "$session_mib" --sessions "$sessions" --seed "$seed" ||
+"$NLB_BIN/relay_torture" --listen "$INSIDE" --via "$FORWARD_PORT" --gib "$gib" --session-mib "$session_mib" --sessions "$sessions" --seed "$seed" ||
   fail "the relay does not keep its promises"
 if [ -n "$sockmap" ]; then
   stop "$PID"

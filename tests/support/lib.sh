@@ -159,6 +159,24 @@ start_forward() {
   [ "$word" = ready ] || fail "nlb-forward did not become ready"
 }
 
+# start_relay RELAY_KEYS: nlb-forward with these keys of relay:, in front of one module whose connections the test takes itself, on port
+# INSIDE; nothing is detected, and both sides may end before the other.
+start_relay() {
+  [ -n "${INSIDE:-}" ] || free_port INSIDE
+  start_forward <<YAML
+$(listener "protocol: redis")
+services: {redis: {half_close: full}}
+modules:
+$(module end-1 redis "$INSIDE" "max_connections: 10000")
+relay: {$1}
+YAML
+}
+# end_relay: its sessions are over, and so is it.
+end_relay() {
+  eventually 10 no_session_left
+  end_forward || fail "the end of nlb-forward"
+}
+
 # A takeover: the running nlb-forward (start it with --pid-file "$TEMP/forward.pid") gives way to a new process, which FORWARD_PID then
 # names. succeed: USR2. take_over ARGUMENTS...: started by hand with --takeover.
 taken_over() { [ "$(cat "$TEMP/forward.pid")" != "$1" ] && [ "$(curl -sf --max-time 5 "$ADMIN/status" | jq .pid)" = "$(cat "$TEMP/forward.pid")" ]; }
