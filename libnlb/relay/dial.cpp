@@ -211,7 +211,10 @@ void Worker::leave_module(Session& s) {
   if (s.module >= 0) close(s.module);
   s.module = -1;
   s.unset(flag::module_writable_wanted | flag::fin_seen_down | flag::nodelay_set);
-  if (s.held != nullptr) s.held->proxy_header.clear();
+  if (s.held != nullptr) {
+    s.held->proxy_header.clear();
+    s.held->remainder[1].clear();   // what it had said of a greeting
+  }
   s.slot.release();
 }
 
@@ -262,11 +265,13 @@ void Worker::connected(Session& s) {
 
 // A server that speaks first is believed when it greets as its protocol says.
 void Worker::on_greeting(Session& s) {
-  const auto n = recv(s.module, buffer_.get(), buffer_bytes, 0);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (n <= 0) return dial_failed(s, ECONNRESET);
-  held_of(s).remainder[1].append({buffer_.get(), static_cast<std::size_t>(n)});
-  pass_greeting(s);
+  while (s.phase == Phase::greeting) {   // an end behind a cut greeting has no event of its own
+    const auto n = recv(s.module, buffer_.get(), buffer_bytes, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n <= 0) return dial_failed(s, ECONNRESET);
+    held_of(s).remainder[1].append({buffer_.get(), static_cast<std::size_t>(n)});
+    pass_greeting(s);
+  }
 }
 
 void Worker::pass_greeting(Session& s) {

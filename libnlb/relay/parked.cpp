@@ -40,15 +40,17 @@ bool Worker::park(Session& s) {
   return true;
 }
 
-// The greeting, or the end of a parked connection.
+// The greeting, or the end of a parked connection: often both at once, where the server refuses with an error and closes.
 void Worker::on_parked_event(Parked& parked) {
-  if (parked.descriptor < 0) return;
   std::uint8_t bytes[greeting_bytes_max];
-  const auto n = recv(parked.descriptor, bytes, sizeof bytes, 0);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (n <= 0 || parked.greeting.size() + static_cast<std::size_t>(n) > greeting_bytes_max) return drop_parked(parked);
-  parked.greeting.insert(parked.greeting.end(), bytes, bytes + n);
-  if (inspect::check_greeting(parked.greeting) == inspect::GreetingCheck::other) drop_parked(parked);
+  while (parked.descriptor >= 0) {
+    const auto n = recv(parked.descriptor, bytes, sizeof bytes, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n <= 0 || parked.greeting.size() + static_cast<std::size_t>(n) > greeting_bytes_max) return drop_parked(parked);
+    parked.greeting.insert(parked.greeting.end(), bytes, bytes + n);
+    const auto check = inspect::check_greeting(parked.greeting);
+    if (check == inspect::GreetingCheck::other || check == inspect::GreetingCheck::error) drop_parked(parked);   // no client's fault, nor its news
+  }
 }
 
 void Worker::drop_parked(Parked& parked) {
