@@ -31,7 +31,7 @@ kill -INT $closing; wait $closing || fail "wrk"
 ! grep -E 'Socket errors|Non-2xx' "$TEMP/close" || fail "wrk: $(cat "$TEMP/close")"
 victim=$(pgrep -P "$FORWARD_PID" | head -1)
 kill -KILL "$victim"
-back() { [ "$(children)" = 2 ] && ! alive "$victim"; }
+back() { ! alive "$victim" && [ "$(children)" = 2 ] && [ "$(curl -sf --max-time 5 "$ADMIN/status" | jq .processes)" = 2 ]; }   # has read the configuration
 eventually 20 back
 for _ in $(seq 10); do assert_eq "$(http_through --unix-socket "$TEMP/edge" http://localhost/)" "hello from web" "the unix socket, after a crash"; done
 echo >&"$until"
