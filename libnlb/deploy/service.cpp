@@ -5,6 +5,11 @@
 #include "libnlb/rpc/status.hpp"
 
 namespace nlb::deploy {
+namespace {
+
+constexpr auto end_look = std::chrono::milliseconds(50);   // how often a call that waits asks whether all is ending
+
+}  // namespace
 
 void Pulse::beat() {
   {
@@ -29,6 +34,11 @@ bool Pulse::wait(std::uint64_t& seen, Duration limit) {
   return !ended_;
 }
 
+bool Pulse::ended() const {
+  const std::lock_guard lock(mutex_);
+  return ended_;
+}
+
 template <class Reply>
 grpc::Status Service::ask(const std::function<Result<Reply>(Controller&, MonoTime)>& question, Reply& reply) {
   auto answer = std::make_shared<std::promise<Result<Reply>>>();
@@ -40,9 +50,12 @@ grpc::Status Service::ask(const std::function<Result<Reply>(Controller&, MonoTim
     answer->set_value(fail(ErrorKind::unavailable, leader.empty() ? "no controller leads yet: try again in a second" : "this controller doesn't lead: ask " + leader));
   });
   answer.reset();   // work that is forgotten breaks the promise
+  const auto until = std::chrono::steady_clock::now() + answer_timeout;
   try {
-    if (future.wait_for(answer_timeout) != std::future_status::ready)
-      return {grpc::UNAVAILABLE, "the controller is busy: its store doesn't answer: see its log"};
+    while (future.wait_for(end_look) != std::future_status::ready) {   // at the end nobody runs it, and the server waits for us
+      if (pulse_.ended()) return {grpc::UNAVAILABLE, "the controller is ending: try again"};
+      if (std::chrono::steady_clock::now() >= until) return {grpc::UNAVAILABLE, "the controller is busy: its store doesn't answer: see its log"};
+    }
     auto result = future.get();
     if (!result) return rpc::to_status(result.error());
     reply = std::move(*result);

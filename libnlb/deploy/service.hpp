@@ -26,8 +26,9 @@ class Pulse {
   void beat();
   void end();                                            // nobody waits any more
   bool wait(std::uint64_t& seen, Duration limit);        // until a beat after `seen`; false: the end
+  bool ended() const;
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::uint64_t beats_ = 0;
   bool ended_ = false;
@@ -37,7 +38,7 @@ class Service final : public v1::DeployService::Service {
  public:
   using Work = std::function<void(Controller*, MonoTime)>;   // null: this copy doesn't lead
   struct Owner {                                             // how to reach the controller
-    std::function<void(Work)> post;                          // runs it on the controller's thread; may forget it at the end
+    std::function<void(Work)> post;                          // runs it on the controller's thread; may forget it, once the pulse has ended
     std::function<std::string()> leader;                     // who leads, when we don't; any thread
   };
   Service(Owner owner, Pulse& pulse, std::shared_ptr<const rpc::Door> door) : owner_(std::move(owner)), pulse_(pulse), door_(std::move(door)) {}
