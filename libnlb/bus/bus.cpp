@@ -13,6 +13,7 @@
 #include "libnlb/bus/peers.hpp"
 #include "libnlb/core/hash.hpp"
 #include "libnlb/daemon/clock.hpp"
+#include "libnlb/daemon/signals.hpp"
 
 namespace nlb::bus {
 
@@ -231,6 +232,7 @@ Result<std::unique_ptr<Bus>> Bus::start(Options options, OnChange on_change) {
   impl->show_status();
   auto* raw = impl.get();
   std::promise<void> begin;
+  const daemon::SignalsHeld held;   // libzmq's calls fail when a signal interrupts them
   impl->thread = std::thread([raw, ready = begin.get_future()]() mutable {
     ready.wait();              // until `thread` is set: who tells looks at it
     raw->loop();

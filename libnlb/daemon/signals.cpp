@@ -38,6 +38,20 @@ Signals::Signals(ControlLoop& loop, SignalHandlers handlers) {
   std::signal(SIGPIPE, SIG_IGN);
   impl_ = std::make_unique<Impl>(loop, std::move(handlers));
 }
-Signals::~Signals() = default;
+
+// The way out has nothing left to reload or hand over: such a signal is late, not a reason to be killed by it. TERM and INT still end it.
+Signals::~Signals() {
+  const SignalsHeld held;
+  impl_.reset();
+  for (const int late : {SIGHUP, SIGUSR1, SIGUSR2}) std::signal(late, SIG_IGN);
+}
+
+SignalsHeld::SignalsHeld() {
+  sigset_t all;
+  sigfillset(&all);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS}) sigdelset(&all, fault);
+  pthread_sigmask(SIG_SETMASK, &all, &before_);
+}
+SignalsHeld::~SignalsHeld() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
 }  // namespace nlb::daemon

@@ -2,6 +2,7 @@
 // successor. Handlers run on the control loop, never in signal context. SIGPIPE is ignored: a gone peer is an error value where it is met.
 #pragma once
 
+#include <csignal>
 #include <functional>
 #include <memory>
 
@@ -19,6 +20,19 @@ class Signals {   // owned by the loop's thread
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+// Threads that are started while one of these lives get no signals, so nothing in them is interrupted (EINTR): the kernel gives a signal to
+// any thread that takes it. For the calling thread they wait. What a thread's own fault raises (SEGV and its like) comes as ever.
+class SignalsHeld {
+ public:
+  SignalsHeld();
+  ~SignalsHeld();
+  SignalsHeld(const SignalsHeld&) = delete;
+  SignalsHeld& operator=(const SignalsHeld&) = delete;
+
+ private:
+  sigset_t before_;
 };
 
 }  // namespace nlb::daemon

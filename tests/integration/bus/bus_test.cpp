@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <csignal>
 #include <fstream>
 
 #include "libnlb/bus/codec_topic.hpp"
@@ -176,4 +178,29 @@ TEST_CASE("ten thousand records are with a new subscriber in under 200 ms") {
 #if defined(NDEBUG)
   CHECK(best < 200ms);
 #endif
+}
+
+TEST_CASE("signals leave the bus's threads alone: one in the middle of a receive would end the process") {
+  static std::atomic<int> taken{0};
+  taken = 0;
+  Folder folder;
+  const auto owner = own(folder.ipc());
+  Copied copied;
+  const auto subscriber = listen(folder.ipc(), copied);
+  struct sigaction counts {}, before {};
+  counts.sa_handler = [](int) { ++taken; };
+  sigaction(SIGUSR1, &counts, &before);
+  sigset_t one, unblocked;
+  sigemptyset(&one);
+  sigaddset(&one, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &one, &unblocked);    // only the bus's threads could take it
+  for (int i = 0; i < 20000; ++i) {
+    ::kill(::getpid(), SIGUSR1);
+    REQUIRE(owner->publish("modules/web/a", std::to_string(i)).has_value());
+  }
+  CHECK(copied.wait_value("modules/web/a", "19999"));
+  CHECK(taken == 0);
+  pthread_sigmask(SIG_SETMASK, &unblocked, nullptr);
+  CHECK(taken == 1);                               // it was pending
+  sigaction(SIGUSR1, &before, nullptr);
 }
