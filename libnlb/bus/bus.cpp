@@ -227,12 +227,12 @@ Bus::Bus(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Bus::~Bus() = default;
 
 Result<std::unique_ptr<Bus>> Bus::start(Options options, OnChange on_change) {
+  const daemon::SignalsHeld held;   // for our thread and libzmq's, which begin with its first socket: its calls fail when a signal interrupts them
   auto impl = std::make_unique<Impl>(std::move(options), std::move(on_change));
   if (auto opened = impl->open(); !opened) return tl::unexpected(opened.error());
   impl->show_status();
   auto* raw = impl.get();
   std::promise<void> begin;
-  const daemon::SignalsHeld held;   // libzmq's calls fail when a signal interrupts them
   impl->thread = std::thread([raw, ready = begin.get_future()]() mutable {
     ready.wait();              // until `thread` is set: who tells looks at it
     raw->loop();
