@@ -16,7 +16,7 @@ set -euo pipefail
 # shellcheck source=tests/support/lib.sh
 . "$(dirname "$(readlink -f "$0")")/../support/lib.sh"
 
-restarts='' source='' suite_options=(--durable --timeout 60) tags=-slow
+restarts='' source='' suite_options=(--durable --timeout 300) tags=-slow
 while [ $# -gt 0 ]; do
   case $1 in
     --restarts) restarts=1 ;;
@@ -56,10 +56,11 @@ suite() {
 }
 outcomes() { sed -nE 's/ \([0-9]+ ms\)$//; s/^\[(ok|err|exception)\]: (.*)/\1 \2/p' "$TEMP/$1.out" | sed -E 's/^(err .*) in tests\/.*/\1/' | LC_ALL=C sort; }
 count() { grep -c "^$2" "$TEMP/$1.outcomes" || true; }
-ended() {   # ended NAME: its outcomes are kept, and there are some
+ended() {   # ended NAME: its outcomes are kept; it went through to its end, and stood still nowhere
   sed -i 's/\x1b\[[0-9;]*m//g' "$TEMP/$1.out"                             # colours
   outcomes "$1" >"$TEMP/$1.outcomes"
   grep -q "The End" "$TEMP/$1.out" || { tail -20 "$TEMP/$1.out" >&2; fail "the suite ($1) did not come to its end"; }
+  ! grep -A3 '^\[TIMEOUT\]' "$TEMP/$1.out" >&2 || fail "the suite ($1) stood still for 5 minutes"
   [ "$(count "$1" ok)" -gt 0 ] || fail "the suite ($1) ran no test"
 }
 redis_for_suite() { start_redis "$1" --enable-debug-command yes --enable-protected-configs yes --enable-module-command yes; }
