@@ -143,7 +143,8 @@ Result<> ring_works() {
   std::array<std::uint8_t, 2 * probe.size()> back{};
   std::array<Ring::Send, 2> sends{{{ends[0], probe}, {ends[0], probe}}};
   (*ring)->send_all(sends);
-  bool works = sends[0].result == probe.size() && sends[1].result == probe.size() && recv(ends[1], back.data(), back.size(), MSG_DONTWAIT) == back.size() &&
+  bool works = sends[0].result == probe.size() && sends[1].result == probe.size() &&
+               recv(ends[1], back.data(), back.size(), MSG_DONTWAIT) == static_cast<ssize_t>(back.size()) &&
                std::memcmp(back.data(), probe.data(), probe.size()) == 0 && std::memcmp(back.data() + probe.size(), probe.data(), probe.size()) == 0;
   const std::vector<std::uint8_t> block(64 * 1024);
   while (send_once(ends[0], block) > 0) {}

@@ -70,7 +70,7 @@ class SiteMeter {                 // one service at one site
     std::vector<std::uint64_t> Sessions::* histogram;
     Exceedances beyond;
     Rest rest{}, half_rest{};
-    std::map<std::string, Rest> replica_rest;        // of the canary's
+    std::map<std::string, Rest> replica_rest{};      // of the canary's
     double attempts = 0, bad = 0;                    // of stable, since the thresholds are its own
     double dispersion = dispersion_prior, seconds = dispersion_prior_seconds;
   };
