@@ -56,7 +56,7 @@ free_port() {
 
 port_listens() { [ -n "$(ss -ltnH "sport = :$1")" ]; }
 wait_port() { eventually "${2:-20}" port_listens "$1"; }
-alive() { kill -0 "$1" 2>/dev/null && [[ "$(ps -o stat= -p "$1" 2>/dev/null)" != Z* ]]; }
+alive() { local state; state=$(ps -o stat= -p "$1" 2>/dev/null) && [[ $state && $state != Z* ]]; }   # neither a zombie nor reaped meanwhile
 gone() { ! alive "$1"; }
 
 # run NAME COMMAND...: in the background, output to NAME.log; its id is in $PID. SIGNAL says what ends it (default TERM).
