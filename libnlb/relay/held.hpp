@@ -46,12 +46,20 @@ struct Pipe {
   explicit operator bool() const { return read_end >= 0; }
 };
 
+// A direction that is spliced (splice.cpp).
+struct Stream {
+  std::uint8_t small = 0, full = 0;   // splices in a row that moved little; those that filled the pipe
+  bool low_water = false;             // its socket tells of bytes only when there are many
+  bool watched = false;               // is in the worker's list of those that may end without telling
+  MonoTime moved_at{};                // the last bytes
+};
+
 inline constexpr std::size_t dials_max = 8;   // per session, whatever the configuration says
 
 struct Held {
   Remainder remainder[2];        // indexed by Flow (session.hpp)
   Pipe pipe[2];
-  std::uint8_t small_splices[2] = {0, 0};
+  Stream stream[2];
   MonoTime resume_at[2] = {};    // a byte rate limit pauses reading until then
   MonoTime wait_until{};         // end of a queue's patience; zero: not waiting
   std::string proxy_header;      // goes out before anything else, once connected

@@ -3,7 +3,7 @@
 //
 // A read that does not fill the buffer means that the socket is drained (recv(2) with edge-triggered epoll, epoll(7) Q&A 9), and with
 // RDHUP already seen that the sender has ended: no second read asks for it. Streams that fill the buffer several times in a row are
-// spliced through a pipe, without a copy, until they become small again. (A sockmap, where the kernel redirects by itself, was tried and left
+// spliced through a pipe, without a copy, until they become small again (splice.cpp). (A sockmap, where the kernel redirects by itself, was tried and left
 // out: sockmap.md.)
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -20,8 +20,6 @@ namespace nlb::relay {
 namespace {
 
 constexpr std::uint8_t full_reads_before_splice = 2;   // 128 KiB without a pause
-constexpr std::uint32_t small_splice_bytes = 16 * 1024;
-constexpr std::uint8_t small_splices_before_copy = 2;
 
 }  // namespace
 
@@ -115,37 +113,6 @@ Worker::Step Worker::copy_once(Session& s, Flow flow, bool& drained) {
 Worker::Step Worker::nothing_left(Session& s, Flow flow) {
   s.doubted = static_cast<std::uint8_t>(s.doubted & ~bit(flow));
   return Step::open;
-}
-
-// Moves one pipe-full. The pipe is empty on entry, or holds what the receiver did not take last time (then we are stalled, not here).
-Worker::Step Worker::splice_once(Session& s, Flow flow, bool& drained) {
-  Pipe& pipe = s.held->pipe[index(flow)];
-  const auto n = splice(s.sender(flow), nullptr, pipe.write_end, nullptr, PipePool::pipe_bytes, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-  if (n > 0) {
-    pipe.filled += static_cast<std::uint32_t>(n);
-    s.bytes[index(flow)] += static_cast<std::uint64_t>(n);
-    counters_.spliced_bytes.add(static_cast<std::uint64_t>(n));
-    set_idle_deadline(s);
-    auto& small = s.held->small_splices[index(flow)];
-    small = n < small_splice_bytes ? static_cast<std::uint8_t>(small + 1) : 0;
-    if (flush(s, flow) == Step::ended) return Step::ended;
-    if (small >= small_splices_before_copy && pipe.filled == 0) {
-      small = 0;
-      pipes_.give_back(pipe);
-      release_held(s);
-    }
-    return Step::open;
-  }
-  drained = true;
-  if (n == 0) return source_ended(s, flow);
-  if (errno == EAGAIN || errno == EINTR) return nothing_left(s, flow);
-  if (errno == EINVAL || errno == ENOSYS) {   // this pair can't be spliced: copy from here on
-    pipes_.give_back(pipe);
-    setup_.splice = false;
-    drained = false;
-    return Step::open;
-  }
-  return source_failed(s, flow);
 }
 
 // Sends on what is held for the receiver of `flow`; when nothing is left, reading goes on where it stopped.

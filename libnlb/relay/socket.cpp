@@ -191,6 +191,8 @@ int pending_error(int descriptor) {
 
 void set_no_delay(int descriptor) { set_flag(descriptor, IPPROTO_TCP, TCP_NODELAY); }
 
+void set_receive_low_water(int descriptor, int bytes) { set_flag(descriptor, SOL_SOCKET, SO_RCVLOWAT, bytes); }
+
 void close_with_reset(int descriptor) {
   const linger abort{1, 0};
   setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);

@@ -44,6 +44,7 @@ void set_listener_congestion(int listener, const std::string& name);
 
 int pending_error(int descriptor);       // SO_ERROR
 void set_no_delay(int descriptor);
+void set_receive_low_water(int descriptor, int bytes);   // fewer bytes make the socket not readable; its end and errors do
 void close_with_reset(int descriptor);   // the peer sees RST, not an orderly end
 
 }  // namespace nlb::relay

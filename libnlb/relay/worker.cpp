@@ -94,6 +94,7 @@ void Worker::loop() {
   while (!stopping_) {
     int wait = ready_.empty() ? wheel_.wait_ms(tick_) : 0;
     if (!register_soon_.empty() && (wait < 0 || wait > static_cast<int>(register_soon_after_ms))) wait = register_soon_after_ms;
+    if (!tails_.empty() && (wait < 0 || wait > 1)) wait = 1;
     const int count = epoll_wait(epoll_, events, events_per_wait, wait);
     read_clock();
     batching_ = batch_ != nullptr && count >= batch_events_min;
@@ -101,6 +102,7 @@ void Worker::loop() {
     if (batching_) settle();
     batching_ = false;
     run_ready();
+    if (!tails_.empty()) look_at_tails();
     housekeeping();
   }
 }

@@ -5,7 +5,7 @@
 // inbox: other threads post to it and ring a doorbell descriptor in the set. (An io_context that waits by itself, with the set nested in
 // it, costs an extra epoll_wait and epoll_ctl per batch; measured at 64 against 60 us of CPU a connection.)
 //
-// The parts: intake.cpp (accept, first bytes, detection), dial.cpp (route, limits, pick, connect, greeting), pump.cpp (relay),
+// The parts: intake.cpp (accept, first bytes, detection), dial.cpp (route, limits, pick, connect, greeting), pump.cpp (relay), splice.cpp (long streams),
 // batch.cpp (small chunks sent together), parked.cpp (greeted connections kept for the next client), finish.cpp (the end of a session),
 // worker.cpp (loop, timers, plans, draining).
 #pragma once
@@ -148,7 +148,6 @@ class Worker {
   // pump.cpp
   Step pump(Session& s, Flow flow);
   Step copy_once(Session& s, Flow flow, bool& drained);
-  Step splice_once(Session& s, Flow flow, bool& drained);
   Step flush(Session& s, Flow flow);
   Step source_ended(Session& s, Flow flow);
   Step source_failed(Session& s, Flow flow);
@@ -161,6 +160,12 @@ class Worker {
   static Step nothing_left(Session& s, Flow flow);
   void pump_later(Session& s);
   void run_ready();
+
+  // splice.cpp
+  Step splice_once(Session& s, Flow flow, bool& drained);
+  void set_low_water(Session& s, Flow flow, bool on);
+  void watch_tail(Session& s, Flow flow);
+  void look_at_tails();
 
   // batch.cpp
   void open_batch();                            // on the thread that runs the loop
@@ -206,6 +211,8 @@ class Worker {
   PipePool pipes_;
   std::vector<std::unique_ptr<ListenSocket>> sockets_;
   std::vector<Session*> ready_;
+  struct Tail { Session* session; std::uint64_t accepted_ns; Flow flow; };
+  std::vector<Tail> tails_;                     // at most one for each pipe
   struct Soon { Session* session; std::uint64_t accepted_ns; };
   std::vector<Soon> register_soon_;             // clients whose registration waits for a reason
   Tick register_soon_since_ = 0;

@@ -226,6 +226,23 @@ def pieces(port, rounds):
     print("%.1f" % (sorted(took)[len(took) // 2] * 1000))
 
 
+def exchange(port, mebibytes, rounds):   # long values to a Redis server and back, one after the other on one session
+    sock, value, slowest = connect(port), os.urandom(int(mebibytes) << 20), 0
+    key = b"long-%02d" % int(mebibytes)
+    store = b"*3\r\n$3\r\nSET\r\n$7\r\n%s\r\n$%d\r\n%s\r\n" % (key, len(value), value)
+    answer = b"$%d\r\n%s\r\n" % (len(value), value)
+    for _ in range(int(rounds)):
+        start = time.monotonic()
+        sock.sendall(store)
+        if read_exactly(sock, 5) != b"+OK\r\n":
+            sys.exit("another answer to SET")
+        sock.sendall(b"*2\r\n$3\r\nGET\r\n$7\r\n%s\r\n" % key)
+        if read_exactly(sock, len(answer)) != answer:
+            sys.exit("another value than the one that was set")
+        slowest = max(slowest, time.monotonic() - start)
+    print("%.0f" % (slowest * 1000))
+
+
 def reset_client(port):
     sock = connect(port)
     sock.sendall(PING)
@@ -302,7 +319,7 @@ def pong(name):
 
 
 CLIENTS = {"drip": drip, "send": send, "half-close": half_close, "talk-on": talk_on, "download": download, "many": many, "burst": burst,
-           "hold": hold, "load": load, "pieces": pieces, "reset": reset_client}
+           "hold": hold, "load": load, "pieces": pieces, "exchange": exchange, "reset": reset_client}
 HANDLERS = {"sum": lambda: sum_handler, "stream": lambda: stream_handler, "ender": ender, "resetter": resetter,
             "silent": lambda: silent_handler, "pong": pong}
 
