@@ -14,7 +14,8 @@ $(listener)
 routes: [{protocol: http, service: web}]
 bus: {subscribe: ["ipc://$TEMP/run/registry.bus"]}
 YAML
-run web with web register --name web/first --protocol http --address "127.0.0.1:$HTTP_PORT" --lease 2s --keep
+# shellcheck disable=SC2046
+run web "$NLB_BIN/nlb-registry" register $(shown web) --name web/first --protocol http --address "127.0.0.1:$HTTP_PORT" --lease 2s --keep
 answers() { http_through "http://127.0.0.1:$FORWARD_PORT/"; }
 eventually 20 answers
 peer load "$FORWARD_PORT" "$TEMP/enough" >"$TEMP/load" & load=$!

@@ -11,7 +11,7 @@ $(listener)
 routes: [{protocol: http, service: http}]
 $PAIR_BUS
 YAML
-run keeper registry register --name a --protocol http --address "127.0.0.1:$one" --lease 3s --check-interval 500ms --keep
+run keeper "$NLB_BIN/nlb-registry" register --name a --protocol http --address "127.0.0.1:$one" --lease 3s --check-interval 500ms --keep
 eventually 20 module_is http/a health healthy
 names_leader() { [[ "$(NLB_ENDPOINT=127.0.0.1:$SECOND registry list 2>&1)" == *"ask 127.0.0.1:$FIRST"* ]]; }
 eventually 10 names_leader

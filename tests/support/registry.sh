@@ -48,8 +48,10 @@ issue() {            # issue AUTHORITY NAME SUBJECT_ALTERNATIVE_NAMES [DAYS]: $T
 with() {             # with CERTIFICATE VERB...: a command that shows this certificate; the registry's must be of authority $BELIEVED (ca)
   local name=$1 verb=$2
   shift 2
-  registry "$verb" --tls-ca "$TEMP/${BELIEVED:-ca}.pem" --tls-certificate "$TEMP/$name.pem" --tls-key "$TEMP/$name.key" "$@"
+  # shellcheck disable=SC2046 # words without spaces
+  registry "$verb" $(shown "$name") "$@"
 }
+shown() { echo "--tls-ca $TEMP/${BELIEVED:-ca}.pem --tls-certificate $TEMP/$1.pem --tls-key $TEMP/$1.key"; }
 redis_module() { echo --name "$1" --protocol redis --address "127.0.0.1:$REDIS_PORT" --check none; }
 registry_says() { grep -q "$1" "$TEMP/registry.log"; }
 
