@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -14,7 +15,7 @@
 namespace nlb::relay {
 
 struct Failure {
-  const route::ModuleState* module = nullptr;   // alive for roster's grace time after it left: long enough for the taker
+  std::shared_ptr<const route::ModuleState> module;   // may have left since
   IpAddress client;
   MonoTime attempted;                           // the second it is booked in
   bool connect = false;                         // no session came of it
@@ -23,9 +24,9 @@ struct Failure {
 class FailureLog {
  public:
   static constexpr std::size_t failures_max = 20000;
-  void add(const Failure& failure) {
+  void add(Failure failure) {
     const std::lock_guard lock(mutex_);
-    if (failures_.size() < failures_max) failures_.push_back(failure);
+    if (failures_.size() < failures_max) failures_.push_back(std::move(failure));
   }
   std::vector<Failure> take() {
     const std::lock_guard lock(mutex_);

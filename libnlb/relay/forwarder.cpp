@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/relay/pipe_pool.hpp"
@@ -73,7 +74,7 @@ Result<std::unique_ptr<Forwarder>> Forwarder::start(const config::Config& config
   if (auto swapped = forwarder->swap(config); !swapped) return tl::unexpected(swapped.error());
   forwarder->inherited_.clear();
   for (auto& worker : forwarder->workers_) forwarder->threads_.emplace_back([w = worker.get()] { w->run(); });
-  forwarder->collect_timer_ = loop.every(10s, [f = forwarder.get()] { f->roster_.collect(std::chrono::steady_clock::now(), roster_grace); });
+  forwarder->collect_timer_ = loop.every(10s, [f = forwarder.get()] { f->collect(); });
   return forwarder;
 }
 
@@ -95,12 +96,20 @@ std::uint64_t Forwarder::plan_in_force() const {
 }
 
 std::vector<Failure> Forwarder::take_failures() {
+  failures_taken_ = std::chrono::steady_clock::now();
   std::vector<Failure> all;
   for (auto& worker : workers_) {
     auto some = worker->take_failures();
-    all.insert(all.end(), some.begin(), some.end());
+    std::move(some.begin(), some.end(), std::back_inserter(all));
   }
   return all;
+}
+
+// Failures that nobody asks for (without a bus) would keep their modules for ever.
+void Forwarder::collect() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - failures_taken_ >= roster_grace) take_failures();
+  roster_.collect(now, roster_grace);
 }
 
 Result<> Forwarder::set_remote(Remote remote) {

@@ -95,6 +95,7 @@ class Forwarder {
   Result<std::shared_ptr<const Plan>> build_plan();
   std::uint16_t service_number(const std::string& name);
   void publish();
+  void collect();
   Result<> swap(const config::Config& config);
   void watch_drain(std::function<void()> done);
 
@@ -114,6 +115,7 @@ class Forwarder {
   bool holding_;
   std::uint64_t generation_ = 0, reloads_ = 0, reloads_refused_ = 0;
   MonoTime started_;
+  MonoTime failures_taken_{};
   std::unique_ptr<daemon::Timer> drain_timer_, collect_timer_;
 };
 

@@ -202,7 +202,7 @@ void Worker::report(Session& s, route::Outcome outcome) {
   if (const auto* service = service_of(s).route) route::report(*service, *s.slot, outcome, now_, setup_.index);
   const bool connect = outcome == route::Outcome::connect_failed;
   if (auto* half = connect ? half_of(s) : nullptr) half->connect_failures.add();
-  if (route::is_bad(outcome)) failures_.add({s.slot.module(), s.client_ip, MonoTime(Duration(static_cast<std::int64_t>(s.accepted_ns))), connect});
+  if (route::is_bad(outcome)) failures_.add({s.slot->self.lock(), s.client_ip, MonoTime(Duration(static_cast<std::int64_t>(s.accepted_ns))), connect});
 }
 
 // By the time of its accept, so that a session is counted in one half from its beginning to its end.
@@ -234,7 +234,7 @@ Worker::Step Worker::first_answer(Session& s, Bytes bytes) {
   report(s, route::Outcome::ok);
   if (inspect::judge_first_answer(s.protocol, bytes) == inspect::FirstAnswer::error) {
     cell.protocol_errors.add();
-    failures_.add({s.slot.module(), s.client_ip, MonoTime(Duration(static_cast<std::int64_t>(s.accepted_ns)))});
+    failures_.add({s.slot->self.lock(), s.client_ip, MonoTime(Duration(static_cast<std::int64_t>(s.accepted_ns)))});
   }
   route::observe_latency(*s.slot, waited, now_);
   if (!s.has(flag::fin_seen_down)) register_client(s);

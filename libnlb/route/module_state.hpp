@@ -70,6 +70,7 @@ class alignas(64) ModuleState {
   bool seen_usable = false;                            // the same
   bool ramped = false;                                 // slow start applies (false for modules of the first table)
   std::atomic<std::uint64_t> ejected_total{0};
+  std::weak_ptr<const ModuleState> self;               // the roster's, for who outlives a session's slot; behind the fields that picks read
 
   Cell& cell(std::size_t worker) { return cells_[worker]; }
   const Cell& cell(std::size_t worker) const { return cells_[worker]; }

@@ -23,6 +23,7 @@ std::shared_ptr<ModuleState> Roster::module(const Identity& identity, MonoTime n
     return known->second.state;
   }
   auto state = std::make_shared<ModuleState>(identity, next_number_++, workers_);
+  state->self = state;
   state->since = now;
   modules_.emplace(key, Entry{state, true, {}});
   return state;

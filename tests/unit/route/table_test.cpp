@@ -220,6 +220,9 @@ TEST_CASE("states live on across tables, leave with their module, and are freed 
   CHECK(fleet.roster.collect(fleet.now + 1h, 1min) == 0);
   session.slot.release();
   CHECK(fleet.roster.collect(fleet.now + 1s, 1min) == 0);
+  auto reported = a->self.lock();      // a failure that nobody has taken yet
+  CHECK(fleet.roster.collect(fleet.now + 1h, 1min) == 0);
+  reported.reset();
   CHECK(fleet.roster.collect(fleet.now + 1h, 1min) == 1);
   CHECK(fleet.roster.modules().size() == 1);
   fleet.input.modules[0].data = *parse_endpoint("10.0.0.2:80");
