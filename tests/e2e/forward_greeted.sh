@@ -4,7 +4,7 @@
 # one worker, since each keeps its own.
 . "$(dirname "$0")/../support/lib.sh"
 start_redis
-"$PYTHON" -u - >"$TEMP/stub.out" <<'PYTHON' &
+start_stub <<'PYTHON'
 import socket, threading, time
 server = socket.create_server(("127.0.0.1", 0))
 print(server.getsockname()[1])
@@ -15,12 +15,10 @@ def serve(client):
 while True:
     threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
 PYTHON
-PIDS+=("$! KILL")
-eventually 10 test -s "$TEMP/stub.out"
 start_forward --workers 1 <<YAML
 $(listener "$SILENT")
 modules:
-$(module db-1 mysql "$(head -1 "$TEMP/stub.out")")
+$(module db-1 mysql "$STUB_PORT")
 $(module cache-1 redis "$REDIS_PORT")
 YAML
 

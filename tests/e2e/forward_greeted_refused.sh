@@ -3,7 +3,7 @@
 # another's, since by then there may be room. The stub refuses the first connection, as MySQL does with too many, and greets the others.
 . "$(dirname "$0")/../support/lib.sh"
 start_redis
-"$PYTHON" -u - >"$TEMP/stub.out" <<'PYTHON' &
+start_stub <<'PYTHON'
 import socket, time
 server = socket.create_server(("127.0.0.1", 0))
 print(server.getsockname()[1])
@@ -18,12 +18,10 @@ while True:
     client.sendall(bytes.fromhex("4a0000000a") + b"8.0.36\0" + b"x" * 66)
     print(client.recv(64))
 PYTHON
-PIDS+=("$! KILL")
-eventually 10 test -s "$TEMP/stub.out"
 start_forward --workers 1 <<YAML
 $(listener "$SILENT")
 modules:
-$(module db-1 mysql "$(head -1 "$TEMP/stub.out")")
+$(module db-1 mysql "$STUB_PORT")
 $(module cache-1 redis "$REDIS_PORT")
 YAML
 

@@ -2,7 +2,7 @@
 # A server that ends in the middle of its greeting is passed over for the next one, and nothing of the cut greeting reaches the client.
 # Two modules on one stub: whoever is asked first sends three bytes and ends.
 . "$(dirname "$0")/../support/lib.sh"
-"$PYTHON" -u - >"$TEMP/stub.out" <<'PYTHON' &
+start_stub <<'PYTHON'
 import socket
 server = socket.create_server(("127.0.0.1", 0))
 print(server.getsockname()[1])
@@ -15,13 +15,11 @@ second = server.accept()[0]
 second.sendall(greeting)
 print(second.recv(64))
 PYTHON
-PIDS+=("$! KILL")
-eventually 10 test -s "$TEMP/stub.out"
 start_forward --workers 1 <<YAML
 $(listener "$SILENT")
 modules:
-$(module db-1 mysql "$(head -1 "$TEMP/stub.out")")
-$(module db-2 mysql "$(head -1 "$TEMP/stub.out")")
+$(module db-1 mysql "$STUB_PORT")
+$(module db-2 mysql "$STUB_PORT")
 YAML
 
 got=$("$PYTHON" - "$FORWARD_PORT" <<'PYTHON'

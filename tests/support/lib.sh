@@ -59,6 +59,14 @@ wait_port() { eventually "${2:-20}" port_listens "$1"; }
 alive() { local state; state=$(ps -o stat= -p "$1" 2>/dev/null) && [[ $state && $state != Z* ]]; }   # neither a zombie nor reaped meanwhile
 gone() { ! alive "$1"; }
 
+# start_stub <<PYTHON: a server of the test's own, whose first line of output is its port: STUB_PORT; all of it is in $TEMP/stub.out.
+start_stub() {
+  "$PYTHON" -u - <&0 >"$TEMP/stub.out" &
+  PIDS+=("$! KILL")
+  eventually 10 test -s "$TEMP/stub.out"
+  STUB_PORT=$(head -1 "$TEMP/stub.out")
+}
+
 # run NAME COMMAND...: in the background, output to NAME.log; its id is in $PID. SIGNAL says what ends it (default TERM).
 run() {
   local name=$1

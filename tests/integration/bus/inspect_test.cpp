@@ -11,23 +11,14 @@
 
 #include "libnlb/bus/bus.hpp"
 #include "libnlb/bus/records.hpp"
+#include "tests/integration/bus/ends.hpp"
 #include "tests/support/registry_records.hpp"
 
 using namespace nlb;
 
 namespace {
 
-struct Folder {
-  std::string path;
-  Folder() {
-    char name[] = "/tmp/nlb-bus-XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~Folder() {
-    std::error_code error;
-    std::filesystem::remove_all(path, error);
-  }
-};
+using testing::Folder;
 
 std::string program() { return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "nlb-inspect").string(); }
 
