@@ -105,11 +105,12 @@ void ModulePool::check(const std::string& module, const std::string& service, Du
   found->second.asked.push_back(question);
   open_->change(+1);
   question->stub.UnaryCall(&question->context, "/grpc.health.v1.Health/Check", {}, &question->request, &question->reply,
-                           [question, open = open_, answer = std::move(answer)](const grpc::Status& status) {
+                           [question, open = open_, answer = std::move(answer)](const grpc::Status& status) mutable {
                              const auto took = std::chrono::steady_clock::now() - question->started;
                              const auto error = status.ok() ? health_verdict(question->reply)
                                                             : "grpc health: " + std::string(code_name(status.error_code())) + ": " + status.error_message();
                              answer({error.empty(), error, took});
+                             question.reset();      // with its call and channel: who waits for the last one may end the process
                              open->change(-1);
                            });
 }
