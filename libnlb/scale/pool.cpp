@@ -130,8 +130,8 @@ std::vector<std::string> Pool::choose(std::uint32_t count, MonoTime now) const {
   return ids;
 }
 
-void Pool::drain(const std::string& id, Duration limit, std::string reason, MonoTime now) {
-  drains_[id] = {now, now + limit, std::move(reason), false};
+void Pool::drain(const std::string& id, DrainKind kind, Duration limit, std::string reason, MonoTime now) {
+  drains_[id] = {now, now + limit, std::move(reason), kind, false};
 }
 
 bool Pool::call_back(const std::string& id) {
@@ -144,7 +144,7 @@ bool Pool::call_back(const std::string& id) {
 std::vector<std::string> Pool::call_back(std::uint32_t count) {
   std::vector<std::pair<MonoTime, std::string>> order;
   for (const auto& [id, d] : drains_)
-    if (!d.removing && ready(id)) order.emplace_back(d.since, id);
+    if (!d.removing && d.kind == DrainKind::spare && ready(id)) order.emplace_back(d.since, id);
   std::sort(order.rbegin(), order.rend());
   std::vector<std::string> out;
   for (const auto& [since, id] : order)

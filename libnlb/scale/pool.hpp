@@ -2,7 +2,7 @@
 // modules, and how many sessions the forwarders count. Knows how many are ordered and ready, who goes when fewer are wanted (what
 // failed, what never served, then the fewest sessions), and what is being drained:
 //
-//   drain -> empty, or the deadline -> may be removed            load returns first -> called back
+//   drain -> empty, or the deadline -> may be removed            load returns first -> called back, unless somebody named it
 //
 // A module belongs to a replica when it has its name, its label "instance", or its address.
 #pragma once
@@ -26,9 +26,14 @@ struct ModuleSeen {            // at the registry
   std::string name, instance, address;   // instance: of its labels; empty: none
   bool routable = true, draining = false;   // routable: it would get sessions if nobody drained it
 };
+enum class DrainKind : std::uint8_t {
+  spare,   // fewer are wanted: called back when more are
+  named,   // this one shall go, whatever is wanted: another takes its place
+};
 struct DrainOf {
   MonoTime since, deadline;
   std::string reason;
+  DrainKind kind = DrainKind::spare;
   bool removing = false;
 };
 struct Counts { std::uint32_t wanted_of_target = 0, ordered = 0, live = 0, ready = 0, draining = 0; };
@@ -54,9 +59,9 @@ class Pool {   // one owner, not thread safe
   std::vector<std::string> choose(std::uint32_t count, MonoTime now) const;
   std::optional<std::uint64_t> sessions_of(const std::string& id, MonoTime now) const;   // nullopt: nobody has told
 
-  void drain(const std::string& id, Duration limit, std::string reason, MonoTime now);
-  std::vector<std::string> call_back(std::uint32_t count);       // the youngest drains first; returns who stays
-  bool call_back(const std::string& id);
+  void drain(const std::string& id, DrainKind kind, Duration limit, std::string reason, MonoTime now);
+  std::vector<std::string> call_back(std::uint32_t count);       // of the spare, the youngest drains first; returns who stays
+  bool call_back(const std::string& id);                         // of either kind; false: it isn't drained, or is being removed
   std::vector<std::string> removable(MonoTime now) const;
   void removing(const std::string& id, bool yes) { if (const auto at = drains_.find(id); at != drains_.end()) at->second.removing = yes; }
   void removed(const std::string& id);

@@ -37,9 +37,15 @@ eventually 10 web '.ready == 3'
 module=$(replicas | head -n 1 | cut -d' ' -f1)
 assert_exit 6 scale drain web no-such-module
 assert_exit 0 scale drain web "$module" --deadline 1m
-eventually 10 web 'any(.drains[]; .module == "'"$module"'")'
+drained() { web 'any(.drains[]; .module == "'"$module"'")'; }
+eventually 10 drained
+eventually 10 web '.actual == 4 and .wanted == 3'            # another takes its place
+drained || fail "the count that is wanted called back a module that somebody named"
 assert_exit 0 scale undrain web "$module"
-eventually 10 web '.drains | length == 0'
+back() { ! drained; }
+eventually 10 back
+eventually 20 web '.actual == 3 and .wanted == 3'            # the one too many goes, and it never served
+replicas | grep -q "^$module " || fail "who was called back is gone"
 for verb in "explain web" "history" "forecast web" "status" "policy get"; do
   # shellcheck disable=SC2086 # words
   assert_exit 0 scale $verb -o table
@@ -57,9 +63,11 @@ PIDS+=("$SECOND KILL")
 standby() { [[ "$(curl -s "http://127.0.0.1:$second/readyz")" == standby* ]]; }
 leads() { curl -s "http://127.0.0.1:$second/status" | jq -e .leading >/dev/null; }
 eventually 20 standby
+assert_exit 0 scale drain web "$module" --deadline 1m
 kill -KILL "$SCALE_PID"
 eventually 20 leads
-eventually 20 web '.actual == 3'
+eventually 20 web '.actual == 4 and .wanted == 3'
+drained || fail "the standby has called back a module that somebody named"
 kill -TERM "$SECOND"
 eventually 20 gone "$SECOND"
 wait "$SECOND" || fail "TERM gave $?"

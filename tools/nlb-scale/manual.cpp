@@ -15,7 +15,7 @@ cli::Manual manual() {
       "missing, and what is missing never scales in; neither is a replica that beats without saying what it uses. CPU, memory and connections have targets by default; one that nobody ever measured and the configuration doesn't name is left out.\n\n"
       "A replica counts as ready when it has registered as a module, by its name ({instance}, or NLB_INSTANCE in its environment), its label instance, or its address. "
       "When fewer are wanted, those with the fewest sessions are drained: the registry and the forwarders hear of it by the bus, they get no new sessions, "
-      "and are removed when the forwarders count none, or at the service's drain_timeout. If the load returns first, they are called back. What nlb-deploy holds for a rollout is kept.\n\n"
+      "and are removed when the forwarders count none, or at the service's drain_timeout. If the load returns first, they are called back. A module that drain names is not: another is started in its place; undrain calls it back. What nlb-deploy holds for a rollout is kept.\n\n"
       "State is in the store: a restart goes on where it was, and replicas are not touched by it. A second serve on the same store waits as standby.\n\n"
       "simulate runs the production decision code on a recorded load and scores it. A replica ordered at t serves from t + --startup; removal is "
       "immediate; load beyond the ready capacity is shed. The first tenth of the trace, at most a day, is warm-up and not scored. cost is replica-hours "

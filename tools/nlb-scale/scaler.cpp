@@ -97,8 +97,8 @@ void Scaler::observed(const Seen& seen) {
     else pool_.uncounted();
     if (!agreed_) agreed_ = seen->desired;
     seen_once_ = true;
-    for (const auto& [id, deadline] : restored_drains_)
-      pool_.drain(id, std::max(Duration{}, Duration(deadline - std::chrono::system_clock::now())), "began before a restart", now);
+    for (const auto& [id, d] : restored_drains_)
+      pool_.drain(id, d.kind, std::max(Duration{}, Duration(d.deadline - std::chrono::system_clock::now())), "began before a restart", now);
     if (!restored_drains_.empty()) world_.drains_changed(service());
     restored_drains_.clear();
   } else {
@@ -278,7 +278,7 @@ void Scaler::shrink(const scale::Decision& d, std::uint32_t fewer) {
   const auto ids = pool_.choose(fewer, mono_now());
   if (ids.empty()) return;
   const auto reason = std::to_string(d.current) + " to " + std::to_string(d.wanted) + ": " + std::string(to_string(d.winner)) + ", " + std::string(meaning(d.winner));
-  start_drains(ids, options_.drain_timeout, reason);
+  start_drains(ids, scale::DrainKind::spare, options_.drain_timeout, reason);
   decider_->applied(mono_now(), d.current, d.wanted);
   ++counts_.operations_down;
 }

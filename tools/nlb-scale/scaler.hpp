@@ -92,6 +92,7 @@ class Scaler {
 
  private:
   using Seen = Result<orchestrator::Observation>;
+  struct RestoredDrain { WallTime deadline; scale::DrainKind kind; };
   struct Running { std::string id; std::int32_t change; std::string state; MonoTime since, deadline; std::string error; };
 
   scale::Policy effective() const;
@@ -107,7 +108,7 @@ class Scaler {
   void shrink(const scale::Decision& decision, std::uint32_t fewer);
   void order(std::uint32_t from, std::uint32_t to);
   void finished(const Result<>& outcome, std::uint32_t from, std::uint32_t to);
-  void start_drains(const std::vector<std::string>& ids, Duration limit, const std::string& reason);
+  void start_drains(const std::vector<std::string>& ids, scale::DrainKind kind, Duration limit, const std::string& reason);
   void finish_drains(MonoTime now);
   void remove(const std::string& id);
   void replace_stuck();
@@ -138,7 +139,7 @@ class Scaler {
   std::uint32_t recommended_ = ~0U;
   std::uint64_t revision_ = 0, next_action_ = 1;
   std::optional<Running> running_;
-  std::map<std::string, WallTime> restored_drains_;      // deadlines of drains from before a restart
+  std::map<std::string, RestoredDrain> restored_drains_;   // from before a restart, until the target has been seen
   DecisionCounts counts_;
   metrics::Histogram decision_times_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);   // answers that come after our end are dropped

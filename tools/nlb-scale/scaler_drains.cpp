@@ -1,5 +1,5 @@
-// Going in: written down, drained, removed when empty or at the deadline, and called back when load returns first. And the replicas that
-// never came: given up after twice the time that others need.
+// Going in: written down, drained, removed when empty or at the deadline, and called back when load returns first; one that somebody named
+// is not, another is started in its place. And the replicas that never came: given up after twice the time that others need.
 #include <algorithm>
 
 #include "libnlb/daemon/log.hpp"
@@ -15,17 +15,11 @@ constexpr Duration stop_grace = std::chrono::seconds(10);
 
 }  // namespace
 
-void Scaler::put_drain(store::Transaction& t, const std::string& id) const {
-  const auto left = pool_.drains().at(id).deadline - mono_now();
-  const auto until = std::chrono::system_clock::now() + left;
-  t.then.push_back(store::put_of(drain_key(id), std::to_string(until.time_since_epoch() / std::chrono::milliseconds(1))));
-}
-
-void Scaler::start_drains(const std::vector<std::string>& ids, Duration limit, const std::string& reason) {
+void Scaler::start_drains(const std::vector<std::string>& ids, scale::DrainKind kind, Duration limit, const std::string& reason) {
   store::Transaction t;
   std::string names;
   for (const auto& id : ids) {
-    pool_.drain(id, limit, reason, mono_now());
+    pool_.drain(id, kind, limit, reason, mono_now());
     put_drain(t, id);
     names += (names.empty() ? "" : ", ") + id;
   }
@@ -76,7 +70,7 @@ void Scaler::replace_stuck() {
   const auto limit = std::max<Duration>(2 * decider_->startup(), std::chrono::minutes(1));
   const auto stuck = pool_.stuck(limit);
   if (stuck.empty() || (running_ && running_->state == "ordered")) return;
-  start_drains({stuck.front()}, Duration{}, "it has not registered within " + format_duration(limit));
+  start_drains({stuck.front()}, scale::DrainKind::named, Duration{}, "it has not registered within " + format_duration(limit));
 }
 
 Result<> Scaler::drain(const std::string& module, Duration deadline, const std::string& reason) {
@@ -85,7 +79,7 @@ Result<> Scaler::drain(const std::string& module, Duration deadline, const std::
   const auto counts = pool_.counts();
   const auto hold = mono_now() < hold_until_ ? hold_ : 0;
   if (counts.ordered <= hold) return fail(ErrorKind::refused, "drain " + module + ": a rollout holds " + replicas_text(hold) + " of " + name() + ": wait for it or abort it");
-  start_drains({*id}, deadline > Duration{} ? deadline : options_.drain_timeout, reason.empty() ? "asked for" : reason);
+  start_drains({*id}, scale::DrainKind::named, deadline > Duration{} ? deadline : options_.drain_timeout, reason.empty() ? "asked for" : reason);
   return {};
 }
 

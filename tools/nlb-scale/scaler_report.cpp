@@ -33,6 +33,8 @@ std::optional<scale::Metric> busiest(const scale::Decision& d, const scale::Poli
   return best;
 }
 
+constexpr std::string_view drain_named = " named";
+
 std::string decision_word(const scale::Decision& d) { return d.wanted > d.current ? "up" : d.wanted < d.current ? "down" : "hold"; }
 
 }  // namespace
@@ -85,7 +87,7 @@ std::vector<v1::Drain> Scaler::drains() const {
     one.set_reason(reason);
   };
   for (const auto& [id, d] : pool_.drains()) tell(id, d.deadline - mono_now(), d.reason);
-  for (const auto& [id, deadline] : restored_drains_) tell(id, deadline - wall_now(), "began before a restart");
+  for (const auto& [id, d] : restored_drains_) tell(id, d.deadline - wall_now(), "began before a restart");
   return out;
 }
 
@@ -155,6 +157,14 @@ std::string Scaler::save_manual() const {
               {"by_hand_until", by_hand_ ? until(by_hand_until_) : 0}, {"hold", hold_}, {"hold_until", wall(hold_until_)}, {"measured", measured_}}.dump();
 }
 
+// A drain's value: its deadline in Unix milliseconds, and " named" when somebody named the module.
+void Scaler::put_drain(store::Transaction& t, const std::string& id) const {
+  const auto& drain = pool_.drains().at(id);
+  auto value = std::to_string(unix_ms(wall_now() + (drain.deadline - mono_now())));
+  if (drain.kind == scale::DrainKind::named) value += drain_named;
+  t.then.push_back(store::put_of(drain_key(id), std::move(value)));
+}
+
 void Scaler::restore(const std::map<std::string, std::string>& entries) {
   const auto find = [&](const std::string& k) { const auto at = entries.find(k); return at == entries.end() ? std::string() : at->second; };
   const auto until = [](const Json& j, const char* k) -> std::optional<MonoTime> {
@@ -178,7 +188,8 @@ void Scaler::restore(const std::map<std::string, std::string>& entries) {
   if (const auto intent = find(key("intent")); !intent.empty()) resume_ = static_cast<std::uint32_t>(std::strtoul(intent.c_str(), nullptr, 10));
   const auto prefix = key("drain") + "/";
   for (auto at = entries.lower_bound(prefix); at != entries.end() && at->first.starts_with(prefix); ++at)
-    restored_drains_[at->first.substr(prefix.size())] = from_unix_ms(std::strtoll(at->second.c_str(), nullptr, 10));
+    restored_drains_[at->first.substr(prefix.size())] = {from_unix_ms(std::strtoll(at->second.c_str(), nullptr, 10)),
+                                                         at->second.ends_with(drain_named) ? scale::DrainKind::named : scale::DrainKind::spare};
 }
 
 }  // namespace nlb::tool

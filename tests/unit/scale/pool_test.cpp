@@ -28,7 +28,7 @@ TEST_CASE("ordered is what the target wants less what is drained; ready is what 
   auto pool = pool_of(3);
   CHECK(pool.counts().ordered == 3);
   CHECK(pool.counts().ready == 3);
-  pool.drain("r2", 30s, "fewer", at(0));
+  pool.drain("r2", DrainKind::spare, 30s, "fewer", at(0));
   CHECK(pool.counts().ordered == 2);
   CHECK(pool.counts().ready == 2);
   CHECK(pool.counts().live == 3);
@@ -51,7 +51,7 @@ TEST_CASE("who goes: what failed, what never served, then the fewest sessions; w
   auto pool = pool_of(4);
   for (int i = 1; i <= 4; ++i) pool.sessions("edge", "r" + std::to_string(i), static_cast<std::uint64_t>(10 - i), at(0));
   CHECK(pool.choose(2, at(1)) == std::vector<std::string>{"r4", "r3"});
-  pool.drain("r4", 30s, "", at(1));
+  pool.drain("r4", DrainKind::spare, 30s, "", at(1));
   CHECK(pool.choose(1, at(1)) == std::vector<std::string>{"r3"});
   pool.module_gone("r1");
   CHECK(pool.choose(1, at(1)) == std::vector<std::string>{"r1"});
@@ -62,7 +62,7 @@ TEST_CASE("a drained replica is removable when every forwarder has seen it empty
   auto pool = pool_of(2);
   pool.sessions("a", "r1", 0, at(0));
   pool.sessions("b", "r1", 2, at(0));
-  pool.drain("r1", 30s, "", at(0));
+  pool.drain("r1", DrainKind::spare, 30s, "", at(0));
   CHECK(pool.removable(at(5)).empty());
   pool.sessions("a", "r1", 0, at(5));
   pool.sessions("b", "r1", 0, at(1));                  // from before all had heard of the drain
@@ -81,7 +81,7 @@ TEST_CASE("a drained replica is removable when every forwarder has seen it empty
 
 TEST_CASE("with nobody to tell about sessions only the deadline removes") {
   auto pool = pool_of(1);
-  pool.drain("r1", 30s, "", at(0));
+  pool.drain("r1", DrainKind::spare, 30s, "", at(0));
   CHECK(pool.removable(at(29)).empty());
   CHECK(pool.removable(at(30)).size() == 1);
 }
@@ -89,16 +89,26 @@ TEST_CASE("with nobody to tell about sessions only the deadline removes") {
 TEST_CASE("a replica that never served goes at once") {
   Pool pool;
   pool.observed({{State::starting, "r1", "", 1s}}, 1, at(0));
-  pool.drain("r1", 30s, "", at(0));
+  pool.drain("r1", DrainKind::spare, 30s, "", at(0));
   CHECK(pool.removable(at(0)).size() == 1);
 }
 
 TEST_CASE("called back: the youngest drains first, at most as many as asked for") {
   auto pool = pool_of(3);
-  pool.drain("r1", 30s, "", at(0));
-  pool.drain("r2", 30s, "", at(5));
+  pool.drain("r1", DrainKind::spare, 30s, "", at(0));
+  pool.drain("r2", DrainKind::spare, 30s, "", at(5));
   CHECK(pool.call_back(1) == std::vector<std::string>{"r2"});
   CHECK(pool.call_back(5) == std::vector<std::string>{"r1"});
+  CHECK(pool.counts().ordered == 3);
+}
+
+TEST_CASE("one that somebody named is only called back by name") {
+  auto pool = pool_of(3);
+  pool.drain("r1", DrainKind::named, 30s, "it is sick", at(0));
+  pool.drain("r2", DrainKind::spare, 30s, "fewer", at(0));
+  CHECK(pool.call_back(2) == std::vector<std::string>{"r2"});
+  CHECK(pool.counts().ordered == 2);
+  CHECK(pool.call_back("r1"));
   CHECK(pool.counts().ordered == 3);
 }
 
@@ -118,7 +128,7 @@ TEST_CASE("how long a start took is told once, when the replica registers") {
 
 TEST_CASE("whom we drain is called back although the registry says that it drains; whom somebody else drains doesn't serve") {
   auto pool = pool_of(3);
-  pool.drain("r2", 30s, "fewer", at(0));
+  pool.drain("r2", DrainKind::spare, 30s, "fewer", at(0));
   pool.module({"r2", "", "", true, true});                       // the registry obeyed
   pool.module({"r3", "", "", true, true});                       // an operator's
   CHECK(pool.counts().ready == 1);
