@@ -92,7 +92,7 @@ constexpr Key key_rows[] = {
     {"limits[].bytes_per_second", size, "0", "Both directions together, per bucket; 0 is no limit.", 0, 1e15},
     {"limits[].table_max", whole, "100000", "Clients remembered (per: client); the one seen longest ago makes room.", 1, 100e6},
     pick("limits[].action", at_limit_names, "refuse", "At the limit: refuse with a reset, queue, or delay."),
-    {"limits[].queue.max", whole, "1000", "Sessions that wait, per worker (action queue or delay); more are refused.", 0, 1e6},
+    {"limits[].queue.max", whole, "1000", "Sessions that wait (action queue or delay), for each protocol or service that is counted apart; more are refused.", 0, 1e6},
     {"limits[].queue.timeout", duration, "5s", "How long a session waits in the queue; a delayed one waits for its turn.", 0, 3600},
 
     {"health.interval", duration, "10s", "Time between two checks of a module.", 0.01, day},

@@ -16,6 +16,7 @@ namespace nlb::limit {
 struct alignas(64) Meter {   // shared by all workers, relaxed: `open` alone is bounded, by compare-and-swap
   Level sessions{0}, bytes{0};
   std::atomic<std::uint64_t> open{0};
+  std::atomic<std::uint32_t> waiting{0};
   std::atomic<std::uint64_t> allowed{0}, denied_rate{0}, denied_connections{0};
 
   bool open_one(std::uint64_t most) {   // most 0: counted, not limited

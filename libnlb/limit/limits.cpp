@@ -245,6 +245,7 @@ Admission LimitSet::admit(const Subject& subject, MonoTime now, bool again) cons
   }
   if (denied != nullptr) {
     answer.action = rules_[answer.rule].action;
+    answer.line = &denied->waiting;
     if (!again) count_denied(*denied, answer.reason);
     return answer;
   }
@@ -345,7 +346,7 @@ std::vector<RuleStats> LimitSet::stats(MonoTime now) const {
     all.push_back({rule.name, row.of, spread ? row.of : rule.protocol ? std::string(to_string(*rule.protocol)) : "all",
                    meter.allowed.load(std::memory_order_relaxed), meter.denied_rate.load(std::memory_order_relaxed),
                    meter.denied_connections.load(std::memory_order_relaxed), row.open->load(std::memory_order_relaxed),
-                   row.sessions.available(meter.sessions, now)});
+                   meter.waiting.load(std::memory_order_relaxed), row.sessions.available(meter.sessions, now)});
   }
   return all;
 }

@@ -8,6 +8,7 @@
 // share. IPv4 clients are counted by address, IPv6 clients by /64, the smallest block that a site gets (RFC 6177).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -70,6 +71,7 @@ struct Admission {
   std::uint16_t rule = 0;              // denied: index into rules()
   Ticket ticket;                       // allowed: what to release at the end
   Duration retry_after{};              // denied by rate: when a token will be there; by connections: zero, since nobody knows
+  std::atomic<std::uint32_t>* line = nullptr;   // denied: how many wait there, counted by those that wait; lives as long as the ledger
   explicit operator bool() const { return allowed; }
 };
 
@@ -78,7 +80,7 @@ struct RuleStats {                     // one per bucket: what /metrics and /sta
   std::string of;                      // the protocol, service or "client" that it counts
   std::string protocol;                // label; "all" when the rule is for every protocol
   std::uint64_t allowed = 0, denied_rate = 0, denied_connections = 0;
-  std::uint64_t open = 0;
+  std::uint64_t open = 0, waiting = 0;
   double tokens_available = 0;         // per client: not known (0)
 };
 struct ClientTableStats {

@@ -71,7 +71,7 @@ void Worker::place(Session& s, Bytes bytes) {
       const auto& rule = plan_->limits->rules()[admission.rule];
       const bool delay = admission.action == limit::Action::delay;
       return wait_for_place(s, bytes, {Phase::waiting, std::max(admission.retry_after, full_retry), delay ? Duration::max() : rule.queue.timeout,
-                                       rule.queue.sessions_max, End::limited});
+                                       admission.line, rule.queue.sessions_max, End::limited});
     }
     s.ticket = admission.ticket;
   }
@@ -81,11 +81,15 @@ void Worker::place(Session& s, Bytes bytes) {
 void Worker::wait_for_place(Session& s, Bytes bytes, const Queueing& queueing) {
   Held& held = held_of(s);
   if (s.phase != queueing.phase) {
-    if (waiting_ >= queueing.sessions_max) return finish(s, queueing.when_full);
+    if (queueing.line->fetch_add(1, std::memory_order_relaxed) >= queueing.sessions_max) {
+      queueing.line->fetch_sub(1, std::memory_order_relaxed);
+      return finish(s, queueing.when_full);
+    }
     counters_.sessions_queued.add();
     held.wait_until = queueing.patience == Duration::max() ? MonoTime::max() : now_ + queueing.patience;
     if (held.remainder[0].empty()) held.remainder[0].append(bytes);
     enter(s, queueing.phase);
+    held.line = queueing.line;
     register_client(s);
   }
   if (now_ >= held.wait_until) return finish(s, End::queue_timeout);
@@ -121,7 +125,7 @@ void Worker::dial(Session& s, Bytes bytes) {
     if (!picked) {
       if (s.tries > 0) return finish(s, End::connect_failed);
       if (picked.failure != route::PickFailure::all_full || options.queue.sessions_max == 0) return finish(s, End::no_module);
-      return wait_for_place(s, bytes, {Phase::queued, full_retry, options.queue.timeout, options.queue.sessions_max, End::no_module});
+      return wait_for_place(s, bytes, {Phase::queued, full_retry, options.queue.timeout, &service.state->queued, options.queue.sessions_max, End::no_module});
     }
     s.slot = std::move(picked.slot);
     if (adopt_parked(s) || dial_once(s, bytes)) return;

@@ -1,6 +1,8 @@
 // The end of a session: descriptors, slot, ticket, counts, and its line in the access log.
 #include <unistd.h>
 
+#include <utility>
+
 #include "libnlb/daemon/json_line.hpp"
 #include "libnlb/relay/worker.hpp"
 
@@ -44,6 +46,7 @@ void Worker::finish(Session& s, End end) {
   if (s.module >= 0) resets_module(end) ? close_with_reset(s.module) : static_cast<void>(close(s.module));
   if (s.client >= 0) resets_client(end) ? close_with_reset(s.client) : static_cast<void>(close(s.client));
   wheel_.cancel(s);
+  enter(s, Phase::closed);
   if (s.held != nullptr) {
     for (auto& pipe : s.held->pipe) pipes_.give_back(pipe);
     delete s.held;
@@ -51,7 +54,6 @@ void Worker::finish(Session& s, End end) {
   }
   if (s.ticket) plan_->limits->release(s.ticket);
   s.slot.release();
-  enter(s, Phase::closed);
   pool_.bury(s);
 }
 
@@ -62,6 +64,7 @@ void Worker::enter(Session& s, Phase next) {
   if (s.phase == Phase::detecting) unfinished.store(unfinished.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   if (next == Phase::detecting) unfinished.store(unfinished.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   if (is_waiting(s.phase) != is_waiting(next)) waiting_ += is_waiting(next) ? 1u : ~0u;
+  if (is_waiting(s.phase) && s.held != nullptr && s.held->line != nullptr) std::exchange(s.held->line, nullptr)->fetch_sub(1, std::memory_order_relaxed);
   s.phase = next;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -62,6 +63,7 @@ struct Held {
   Stream stream[2];
   MonoTime resume_at[2] = {};    // a byte rate limit pauses reading until then
   MonoTime wait_until{};         // end of a queue's patience; zero: not waiting
+  std::atomic<std::uint32_t>* line = nullptr;   // who waits where this session waits; it is counted there
   std::string proxy_header;      // goes out before anything else, once connected
   std::array<route::ModuleState*, dials_max> tried_modules{};
   std::uint8_t tried_count = 0;

@@ -41,6 +41,7 @@ Json services_json(const Plan& plan, MonoTime now) {
     services.push_back({{"name", service.name}, {"protocol", to_string(service.protocol)},
                         {"picker", to_string(service.options.picker)}, {"split_generation", service.split_generation},
                         {"version_fallbacks", service.state->version_fallbacks.load()}, {"panics", service.state->panics.load()},
+                        {"queued", service.state->queued.load()},
                         {"modules", std::move(modules)}});
   }
   return services;
@@ -50,7 +51,7 @@ Json limits_json(const Plan& plan, MonoTime now) {
   Json limits = Json::array();
   for (const auto& stat : plan.limits->stats(now))
     limits.push_back({{"name", stat.name}, {"of", stat.of}, {"allowed", stat.allowed}, {"denied_rate", stat.denied_rate},
-                      {"denied_connections", stat.denied_connections}, {"open", stat.open}, {"tokens_available", stat.tokens_available}});
+                      {"denied_connections", stat.denied_connections}, {"open", stat.open}, {"waiting", stat.waiting}, {"tokens_available", stat.tokens_available}});
   return limits;
 }
 

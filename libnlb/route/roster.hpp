@@ -19,6 +19,7 @@ struct alignas(64) ServiceState {   // shared by workers, relaxed
   std::atomic<std::uint64_t> turn{0};                  // round robin
   std::atomic<std::int64_t> ejections_until{0};        // no module is ejected past this time: the usual pick asks nothing more
   std::atomic<std::uint64_t> version_fallbacks{0};     // sessions that a split meant for a version without usable modules
+  std::atomic<std::uint32_t> queued{0};                // sessions that wait for a module with a free place
   std::atomic<std::uint64_t> panics{0};                // picks that ignored ejections
   ClientSketch clients;                                // of the running split, where it keeps clients together
 };

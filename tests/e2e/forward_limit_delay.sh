@@ -2,7 +2,7 @@
 # A limit that delays lets every session wait for its turn, however long that is; those beyond its queue are refused at once.
 . "$(dirname "$0")/../support/lib.sh"
 start_redis
-start_forward --workers 1 <<YAML
+start_forward --workers 4 <<YAML
 $(listener)
 modules:
 $(module cache-1 redis "$REDIS_PORT")

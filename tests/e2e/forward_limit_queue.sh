@@ -1,8 +1,8 @@
 #!/bin/bash
-# A limit that queues lets later sessions wait their turn; those for whom the queue has no place are refused at once.
+# A limit that queues lets later sessions wait their turn; those for whom the queue, which all workers share, has no place are refused at once.
 . "$(dirname "$0")/../support/lib.sh"
 start_redis
-start_forward --workers 1 <<YAML
+start_forward --workers 4 <<YAML
 $(listener)
 modules:
 $(module cache-1 redis "$REDIS_PORT")
