@@ -7,7 +7,7 @@
 //
 // The parts: intake.cpp (accept, first bytes, detection), dial.cpp (route, limits, pick, connect, greeting), pump.cpp (relay), splice.cpp (long streams),
 // batch.cpp (small chunks sent together), parked.cpp (greeted connections kept for the next client), finish.cpp (the end of a session),
-// worker.cpp (loop, timers, plans, draining).
+// leaving.cpp (draining, listeners that retire), worker.cpp (loop, timers, plans).
 #pragma once
 
 #include <atomic>
@@ -101,9 +101,6 @@ class Worker {
   void set_deadline(Session& s, Tick from_now_ms);
   void set_idle_deadline(Session& s);
   void set_pause_deadline(Session& s);
-  void sweep_leaving();
-  void end_versions();
-  void fix_deadline(Session& s, Tick deadline_ms);
 
   // intake.cpp
   bool accept_batch(ListenSocket& socket);      // true: more may be waiting in the queue
@@ -121,7 +118,7 @@ class Worker {
   // dial.cpp
   void route_session(Session& s, Bytes bytes, bool last_chance);
   void place(Session& s, Bytes bytes);          // limits, pick, dial
-  struct Queueing { Phase phase; Duration retry, patience; std::uint32_t sessions_max; End when_full; };
+  struct Queueing { Phase phase; Duration retry, patience; std::atomic<std::uint32_t>* line; std::uint32_t sessions_max; End when_full; };
   void wait_for_place(Session& s, Bytes bytes, const Queueing& queueing);
   void dial(Session& s, Bytes bytes);
   bool dial_once(Session& s, Bytes bytes);      // false: failed at once, try another
@@ -176,6 +173,11 @@ class Worker {
     return s.phase != Phase::closed;
   }
 
+  // leaving.cpp
+  void sweep_leaving();
+  void end_versions();
+  void fix_deadline(Session& s, Tick deadline_ms);
+  void close_retired();
   // finish.cpp
   void finish(Session& s, End end);
   void enter(Session& s, Phase next);
