@@ -140,6 +140,19 @@ rollout::Health News::health(const Service& service, const rollout::Rollout& rol
   return health;
 }
 
+rollout::Room News::room(const Service& service, const std::string& candidate, const std::string& site, MonoTime now) const {
+  rollout::Room fullest;
+  for (const auto& [forwarder, versions] : service.traffic) {
+    if (!rollout::belongs_to_site(forwarder, site) || !lives(service, forwarder, now)) continue;
+    const auto found = versions.find(candidate);
+    if (found == versions.end()) continue;
+    const auto& told = found->second.last;
+    const double taken = told.places() == 0 ? 0 : static_cast<double>(told.totals().sessions_active()) / static_cast<double>(told.places());
+    if (std::pair(told.queue_length(), taken) > std::pair(fullest.queued, fullest.taken)) fullest = {taken, told.queue_length(), forwarder};
+  }
+  return fullest;
+}
+
 // A second's traffic of each version, for the rates that people see.
 void News::keep_window(Service& service) {
   for (auto& [version, seconds] : service.window) seconds.emplace_back();
@@ -192,6 +205,7 @@ std::vector<rollout::SiteNews> News::sites(const rollout::Rollout& rollout, bool
                                promoted ? std::string() : plan.candidate, rollout::default_signals());
     if (!sample.signals.empty()) news.samples.push_back(std::move(sample));
     news.health = health(service, rollout, site, now);
+    news.room = room(service, plan.candidate, site, now);
     if (scaled(rollout.service())) {
       const auto stable = std::max(1u, ready(rollout.service(), plan.stable));
       const auto weight = std::uint64_t{ready(rollout.service(), plan.candidate)} * rollout::weight_max / stable;

@@ -70,6 +70,7 @@ class News {
   bool heard_within(const Service& service, const std::string& forwarder, Duration limit, MonoTime now) const;
   bool lives(const Service& service, const std::string& forwarder, MonoTime now) const { return heard_within(service, forwarder, fresh_for, now); }
   rollout::Health health(const Service& service, const rollout::Rollout& rollout, const std::string& site, MonoTime now) const;
+  rollout::Room room(const Service& service, const std::string& candidate, const std::string& site, MonoTime now) const;
   void keep_window(Service& service);
   const Service* find(const std::string& service) const;
 

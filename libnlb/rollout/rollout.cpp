@@ -1,7 +1,7 @@
 #include "libnlb/rollout/rollout.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <utility>
 
 namespace nlb::rollout {
 namespace {
@@ -68,6 +68,7 @@ void Rollout::finish(std::string outcome, Decision& decision) {
 
 void Rollout::enter_step(MonoTime now, Decision& decision) {
   step_since_ = now;
+  asked_ahead_ = false;
   for (std::size_t i = 0; i < state_.sites.size(); ++i)
     decision.actions.push_back({ActionKind::ask_capacity, i, state_.plan.steps[state_.step].weight, {}});
 }
@@ -178,35 +179,15 @@ Result<Decision> Rollout::command(MonoTime now, const Command& command) {
   return decision;
 }
 
-bool Rollout::acknowledged(const ForwarderNews& forwarder, std::size_t site, bool share_too) {
-  if (forwarder.applied_epoch != state_.epoch || forwarder.applied_version != state_.split_version) {
-    waits_for_ = "forwarder " + forwarder.name + " to apply the weights";
-    return false;
-  }
-  if (!share_too || forwarder.sessions == 0) return true;
-  const double wanted = static_cast<double>(weight(site)) / weight_max;
-  const auto clients = static_cast<double>(forwarder.clients > 0 ? forwarder.clients : forwarder.sessions);
-  const double measured = static_cast<double>(forwarder.candidate_sessions) / static_cast<double>(forwarder.sessions);
-  if (std::abs(measured - wanted) <= 3 * std::sqrt(wanted * (1 - wanted) / clients) + 1 / clients) return true;
-  waits_for_ = "forwarder " + forwarder.name + " to measure a share near " + format_percent(weight(site)) + " %";
-  return false;
+bool Rollout::open(std::optional<std::string> gate) {
+  if (gate) waits_for_ = std::move(*gate);
+  return !gate;
 }
 
-bool Rollout::applied(std::span<const SiteNews> sites, bool share_too) {
-  for (std::size_t i = 0; i < state_.sites.size(); ++i) {
-    std::size_t live = 0;
-    const auto known = i < sites.size() ? std::span(sites[i].forwarders) : std::span<const ForwarderNews>();
-    for (const auto& forwarder : known) {
-      if (!forwarder.live) continue;
-      ++live;
-      if (!acknowledged(forwarder, i, share_too)) return false;
-    }
-    if (live == 0) {
-      waits_for_ = "a live forwarder";
-      return false;
-    }
-  }
-  return true;
+std::vector<Split> Rollout::splits() const {
+  std::vector<Split> all;
+  for (std::size_t i = 0; i < state_.sites.size(); ++i) all.push_back(split(i));
+  return all;
 }
 
 void Rollout::site_alarm(MonoTime now, std::size_t site, const Verdict& verdict, Decision& decision) {
@@ -249,7 +230,14 @@ bool Rollout::overdue(MonoTime now, Decision& decision) {
   return true;
 }
 
-void Rollout::bake(MonoTime now, Decision& decision) {
+void Rollout::ask_ahead(Decision& decision) {
+  if (std::exchange(asked_ahead_, true)) return;
+  const auto& steps = state_.plan.steps;
+  const auto next = state_.step + 1 < steps.size() ? steps[state_.step + 1].weight : weight_max;
+  for (std::size_t i = 0; i < state_.sites.size(); ++i) decision.actions.push_back({ActionKind::ask_capacity, i, next, {}});
+}
+
+void Rollout::bake(MonoTime now, std::span<const SiteNews> sites, Decision& decision) {
   const auto& step = state_.plan.steps[state_.step];
   waits_for_ = "the bake time";
   if (now - bake_since_ < step.bake) return;
@@ -267,6 +255,7 @@ void Rollout::bake(MonoTime now, Decision& decision) {
     return;
   }
   if (state_.phase == Phase::waiting_for_traffic) return go(now, Input::fed, {}, decision);
+  if (!open(wait_for_room(sites, state_.plan.candidate))) return ask_ahead(decision);
   const bool last = state_.step + 1 == state_.plan.steps.size() || state_.plan.steps[state_.step + 1].weight == weight_max;
   if (last) return go(now, Input::completed, "every step passed", decision);
   ++state_.step;
@@ -276,22 +265,19 @@ void Rollout::bake(MonoTime now, Decision& decision) {
 void Rollout::advance(MonoTime now, std::span<const SiteNews> sites, Decision& decision) {
   waits_for_.clear();
   switch (state_.phase) {
-    case Phase::holding: {
-      const auto ready = [&](const SiteNews& site) { return site.capacity_weight >= state_.plan.steps[state_.step].weight; };
-      if (!state_.plan.needs_capacity || std::all_of(sites.begin(), sites.end(), ready)) return go(now, Input::capacity_ready, {}, decision);
-      waits_for_ = "capacity for the next step";
+    case Phase::holding:
+      if (!state_.plan.needs_capacity || open(wait_for_capacity(sites, state_.plan.steps[state_.step].weight))) return go(now, Input::capacity_ready, {}, decision);
       break;
-    }
     case Phase::shifting:
-      if (applied(sites, true)) return go(now, Input::applied, {}, decision);
+      if (open(wait_for_forwarders(sites, splits(), true))) return go(now, Input::applied, {}, decision);
       break;
     case Phase::baking:
-    case Phase::waiting_for_traffic: return bake(now, decision);
+    case Phase::waiting_for_traffic: return bake(now, sites, decision);
     case Phase::promoting:
-      if (applied(sites, false)) return go(now, Input::applied, {}, decision);
+      if (open(wait_for_forwarders(sites, splits(), false))) return go(now, Input::applied, {}, decision);
       break;
     case Phase::rolling_back:
-      if (applied(sites, false) || now - phase_since_ >= state_.plan.settle) return go(now, Input::applied, {}, decision);
+      if (open(wait_for_forwarders(sites, splits(), false)) || now - phase_since_ >= state_.plan.settle) return go(now, Input::applied, {}, decision);
       break;
     case Phase::promoted:
       if (now - phase_since_ >= state_.plan.keep_warm) return go(now, Input::kept, {}, decision);

@@ -6,6 +6,7 @@
 //   * A step up: ask for capacity (holding), publish weights (shifting), wait until every live forwarder has acknowledged them and
 //     measures a share within 3 sigma, then bake. A forwarder that lags blocks steps up, never a rollback.
 //   * A step passes after its bake time, with enough exposure, no alarm and no suspicion, at every site of the group.
+//   * A canary without room (few free places, or sessions that wait for one) gets no more weight; the next step's capacity is asked for.
 //   * A rollback publishes stable at 100 % at once, whatever the phase, and names the version it goes back to.
 //   * A controller that comes back keeps the weights, and neither steps up nor promotes before one more bake time.
 //   * Every intent carries the owner's epoch (fencing token) and a version that only grows.
@@ -18,41 +19,14 @@
 #include <string>
 #include <vector>
 
-#include "libnlb/core/hash.hpp"
 #include "libnlb/core/result.hpp"
 #include "libnlb/core/time.hpp"
+#include "libnlb/rollout/gates.hpp"
 #include "libnlb/rollout/judge.hpp"
 #include "libnlb/rollout/phase.hpp"
 #include "libnlb/rollout/plan.hpp"
 
 namespace nlb::rollout {
-
-// The intent that forwarders carry out. Weights add up to 10,000.
-struct Split {
-  std::uint64_t epoch = 0, version = 0;
-  std::string stable, candidate;          // candidate may be empty: all traffic is stable's
-  std::uint32_t candidate_weight = 0;
-  SipKey salt{};                          // new per rollout, constant within it
-  Drain drain = Drain::stay;
-  Duration drain_deadline{0};
-  std::uint32_t stable_weight() const { return weight_max - candidate_weight; }
-  friend bool operator==(const Split&, const Split&) = default;
-};
-
-struct ForwarderNews {
-  std::string name;
-  bool live = true;                       // its beat is fresh
-  std::uint64_t applied_epoch = 0, applied_version = 0;
-  std::uint64_t candidate_sessions = 0, sessions = 0;   // new ones since it applied that version
-  std::uint64_t clients = 0;              // distinct ones among them; 0: not known, sessions are taken
-};
-
-struct SiteNews {                         // what one site reported since the last step
-  std::vector<Sample> samples;            // seconds on the rollout's clock (`Rollout::second`)
-  Health health;
-  std::vector<ForwarderNews> forwarders;
-  std::uint32_t capacity_weight = weight_max;   // the largest weight of the candidate that there is capacity for
-};
 
 enum class ActionKind : std::uint8_t { publish_split, ask_capacity, release_capacity, eject_replica, retire_version, announce };
 struct Action {
@@ -135,10 +109,11 @@ class Rollout {
   void finish(std::string outcome, Decision& decision);
   bool judge_sites(MonoTime now, std::span<const SiteNews> sites, Decision& decision);
   void site_alarm(MonoTime now, std::size_t site, const Verdict& verdict, Decision& decision);
-  bool applied(std::span<const SiteNews> sites, bool share_too);
-  bool acknowledged(const ForwarderNews& forwarder, std::size_t site, bool share_too);
+  bool open(std::optional<std::string> gate);   // remembers what it waits for
+  std::vector<Split> splits() const;
   void advance(MonoTime now, std::span<const SiteNews> sites, Decision& decision);
-  void bake(MonoTime now, Decision& decision);
+  void bake(MonoTime now, std::span<const SiteNews> sites, Decision& decision);
+  void ask_ahead(Decision& decision);
   bool overdue(MonoTime now, Decision& decision);
   Input promoted_by(Input verb);
   Result<Decision> refuse(Input verb) const;
@@ -149,6 +124,7 @@ class Rollout {
   std::vector<Verdict> verdicts_;
   MonoTime began_{}, phase_since_{}, step_since_{}, bake_since_{};
   std::string waits_for_;
+  bool asked_ahead_ = false;         // for the next step's capacity, in this step
 };
 
 inline constexpr std::size_t history_max = 100;

@@ -33,6 +33,7 @@ struct World {
   bool deliver = true;
   std::uint32_t capacity = weight_max;
   Health health;
+  Room room;
   std::vector<Action> done;
 
   MonoTime time() const { return MonoTime{} + std::chrono::seconds(now); }
@@ -58,6 +59,7 @@ struct World {
       SiteNews site;
       site.capacity_weight = capacity;
       site.health = health;
+      site.room = room;
       const auto weight = forwarders[i].front().candidate_weight;
       if (weight > 0 && weight < weight_max)
         site.samples.push_back({std::max<std::int64_t>(0, rollout.second(time()) - 1), 0, {{0, traffic[i], {}}}});

@@ -11,7 +11,7 @@ cli::Manual manual() {
       "the store themselves, and canary start --foreground is the controller for as long as its rollout takes.\n\n"
       "A rollout begins with capacity for its step (holding), publishes the weights and waits until every live forwarder has them and measures that share (shifting), lets time pass while "
       "the judge watches (baking), and climbs to the next step; after the last one the new version gets everything (promoting) and the old one stays warm for a while (promoted). Too little "
-      "traffic is waiting_for_traffic, never success; a step without an answer at its deadline is undecided and waits for a person. An alarm leads to rolled_back from every phase.\n\n"
+      "traffic is waiting_for_traffic, never success; a step without an answer at its deadline is undecided and waits for a person. A canary with 9 of 10 places taken, or sessions waiting for one, gets no more weight: the next step's capacity is asked for, and the rollout waits. An alarm leads to rolled_back from every phase.\n\n"
       "  nlb-deploy init web --stable v1\n"
       "  nlb-deploy canary start web --to v2 --steps 1,5,10,25,50,100 --every 2m --watch\n\n"
       "Every command carries an id; the same id again gets the first answer and starts nothing twice. With --expect-rev it is refused when somebody else was faster. --wait and --watch follow "

@@ -182,6 +182,8 @@ v1::Traffic Publisher::traffic(const VersionKey& key, Version& version, relay::F
     auto& out = *message.add_modules();
     out.set_module(module->identity.name);
     *out.mutable_counters() = at->second.counters;
+    if (module->usable.load(std::memory_order_relaxed) && !module->leaving.load(std::memory_order_relaxed))
+      message.set_places(message.places() + module->max_connections.load(std::memory_order_relaxed));
     out.set_connect_ewma_us(static_cast<std::uint32_t>(module->latency_ns.load(std::memory_order_relaxed) / 1000));
     out.set_ejected(module->ejected(now));
     if (!at->second.halves || version.present.size() > rollout::replicas_tracked_max) continue;   // nobody judges it, or not one by one
@@ -218,9 +220,7 @@ v1::Traffic Publisher::traffic(const VersionKey& key, Version& version, relay::F
     cohort.set_failures(s.failures);
     cohort.set_failing_clients(s.failing_clients);
   }
-  std::uint64_t waiting = 0;
-  for (const auto& worker : forwarder.workers()) waiting += worker->counters().waiting.load(std::memory_order_relaxed);
-  message.set_queue_length(static_cast<std::uint32_t>(waiting));
+  if (const auto* service = state_of(forwarder, key.first)) message.set_queue_length(service->queued.load(std::memory_order_relaxed));
   return message;
 }
 

@@ -133,6 +133,29 @@ TEST_CASE("a step waits for the capacity that it needs") {
   CHECK(world.run_until(Phase::promoted, 100));
 }
 
+TEST_CASE("a canary without room gets no more weight, is not blamed for it, and more capacity is asked for once") {
+  for (const auto& full : {Room{0.95, 0, "edge"}, Room{0.2, 3, "edge"}}) {
+    auto world = started();
+    REQUIRE(world.run_until(Phase::baking));
+    world.room = full;
+    world.run(300);
+    CHECK(world.rollout.phase() == Phase::baking);
+    CHECK(world.rollout.weight() == 1000);
+    CHECK(world.rollout.waits_for().find("capacity: at forwarder edge") == 0);
+    CHECK(std::count_if(world.done.begin(), world.done.end(), [](const Action& a) { return a.kind == ActionKind::ask_capacity && a.weight == 5000; }) == 1);
+    world.room = {0.89, 0, "edge"};
+    CHECK(world.run_until(Phase::promoted, 200));
+  }
+}
+
+TEST_CASE("a canary that stays without room is undecided at the deadline") {
+  auto world = started();
+  world.room = {1, 5, "edge"};
+  REQUIRE(world.run_until(Phase::undecided));
+  CHECK(world.rollout.weight() == 1000);
+  CHECK(world.rollout.reason().find("waits for capacity: ") != std::string::npos);
+}
+
 TEST_CASE("too little traffic waits, and is undecided at the deadline") {
   auto world = started();
   world.traffic[0] = {0, 1, 0, 0};
