@@ -30,7 +30,7 @@ constexpr Key key_rows[] = {
     {"listen[].detect.timeout", duration, "5s", "As detect.timeout, for this listener.", 0.001, day},
     {"listen[].detect.max_bytes", size, "4096", "As detect.max_bytes, for this listener.", 64, 65536},
     {"listen[].detect.unfinished_max", whole, "10000", "As detect.unfinished_max, for this listener.", 1, 10e6},
-    {"listen[].silent.after", duration, "50ms", "How long a client may say nothing before it counts as silent.", 0, day},
+    {"listen[].silent.after", duration, "50ms", "How long a client may say nothing before it counts as silent. One that speaks first, but later, meets the wrong server: allow for slow networks and loaded hosts.", 0, day},
     {"listen[].silent.adaptive", flag, "false", "Shorten the wait by what clients of this listener did before."},
     protocol_key("listen[].silent.protocol", "Where silent clients go; must be a protocol whose server speaks first (mysql)."),
     {"listen[].silent.close", flag, "false", "Close silent clients instead of passing them on."},

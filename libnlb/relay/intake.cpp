@@ -195,6 +195,8 @@ void Worker::on_detect_deadline(Session& s) {
     counters_.listeners[s.listener].timeouts.add();
     return finish(s, End::detect_timeout);
   }
+  std::uint8_t byte = 0;   // time may have passed since the events were asked for: who has spoken meanwhile isn't silent
+  if (recv(s.client, &byte, 1, MSG_PEEK) >= 0 || errno != EAGAIN) return read_first(s);
   if (options.silent.protocol && !s.has(flag::expects_proxy)) {
     s.set(flag::silent_client);
     counters_.silent_routed.add();

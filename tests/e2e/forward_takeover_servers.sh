@@ -5,7 +5,7 @@
 start_postgres; start_mariadb; start_redis
 start_peer stream stream; stream=$PEER_PORT
 start_forward --pid-file "$TEMP/forward.pid" <<YAML
-$(listener "$SILENT")
+$(listener "silent: {after: 500ms, protocol: mysql}")
 services: {postgresql: {drain_timeout: 250s}, mysql: {drain_timeout: 250s}, redis: {drain_timeout: 250s}, http: {drain_timeout: 250s}}
 modules:
 $(module pg-1 postgresql "$POSTGRES_PORT")
@@ -27,7 +27,7 @@ export -f sysbench; export FORWARD_PORT
 start_job kept pgbench -h 127.0.0.1 -p "$FORWARD_PORT" -U tester -n -c 4 -t 700 postgres
 start_job fresh pgbench -h 127.0.0.1 -p "$FORWARD_PORT" -U tester -n -C -c 4 -t 200 postgres
 start_job sysbench bash -c "$(declare -f sysbench_run); sysbench_run"
-start_job slap mariadb-slap --no-defaults -h 127.0.0.1 -P "$FORWARD_PORT" -u tester --skip-ssl --concurrency=4 --number-of-queries=1200 --detach=1 \
+start_job slap mariadb-slap --no-defaults -h 127.0.0.1 -P "$FORWARD_PORT" -u tester --skip-ssl --concurrency=4 --number-of-queries=320 --detach=1 \
   --create-schema=bench --query='select 1'
 start_job redis redis-benchmark -p "$FORWARD_PORT" -n 200000 -c 20 -t set,get -q
 start_job redis-fresh redis-benchmark -p "$FORWARD_PORT" -n 60000 -c 20 -k 0 -t ping_mbulk -q
