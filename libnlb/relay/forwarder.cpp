@@ -1,13 +1,11 @@
 #include "libnlb/relay/forwarder.hpp"
 
-#include <fcntl.h>
 #include <sched.h>
 #include <sys/random.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/relay/pipe_pool.hpp"
@@ -48,12 +46,11 @@ std::size_t worker_count(const ForwarderOptions& options) { return options.worke
 }  // namespace
 
 Forwarder::Forwarder(const ForwarderOptions& options, daemon::ControlLoop& loop)
-    : options_(options), loop_(loop), shared_(random_value<SipKey>()), roster_(worker_count(options)), holding_(options.hold), started_(std::chrono::steady_clock::now()) {}
+    : options_(options), loop_(loop), shared_(random_value<SipKey>()), roster_(worker_count(options)), listeners_(workers_, options.hold), started_(std::chrono::steady_clock::now()) {}
 
 Result<std::unique_ptr<Forwarder>> Forwarder::start(const config::Config& config, const ForwarderOptions& options, daemon::ControlLoop& loop,
                                                     std::vector<ListeningSockets> inherited) {
   std::unique_ptr<Forwarder> forwarder(new Forwarder(options, loop));
-  forwarder->inherited_ = std::move(inherited);
   const auto cpus = usable_cpus();
   const std::size_t count = worker_count(options);
   const bool splice = config.relay.splice == config::Splice::automatic && splice_works();
@@ -71,8 +68,7 @@ Result<std::unique_ptr<Forwarder>> Forwarder::start(const config::Config& config
       if (peer != worker) peers.push_back(peer.get());
     worker->set_peers(std::move(peers));
   }
-  if (auto swapped = forwarder->swap(config); !swapped) return tl::unexpected(swapped.error());
-  forwarder->inherited_.clear();
+  if (auto swapped = forwarder->swap(config, std::move(inherited)); !swapped) return tl::unexpected(swapped.error());
   for (auto& worker : forwarder->workers_) forwarder->threads_.emplace_back([w = worker.get()] { w->run(); });
   forwarder->collect_timer_ = loop.every(10s, [f = forwarder.get()] { f->collect(); });
   return forwarder;
@@ -84,7 +80,7 @@ Forwarder::~Forwarder() {
 }
 
 Result<> Forwarder::reload(const config::Config& config) {
-  auto swapped = swap(config);
+  auto swapped = swap(config, {});
   ++(swapped ? reloads_ : reloads_refused_);
   return swapped;
 }
@@ -131,152 +127,27 @@ Result<> Forwarder::set_remote(Remote remote) {
 }
 
 // All or nothing: sockets are opened first, then the plan is built; only then does anything change.
-Result<> Forwarder::swap(const config::Config& config) {
-  auto config_before = config_;
-  auto listening_before = listening_;
-  const auto undo = [&](Error error) {
-    config_ = std::move(config_before);
-    listening_ = std::move(listening_before);
-    return tl::unexpected(std::move(error));
+Result<> Forwarder::swap(const config::Config& config, std::vector<ListeningSockets> inherited) {
+  auto before = std::exchange(config_, config);
+  const auto undo = [&](const Error& error) {
+    config_ = std::move(before);
+    return tl::unexpected(error);
   };
-  config_ = config;
   for (auto& module : config_.modules) {
     auto resolved = resolve(module.address);
     if (!resolved) return undo(resolved.error());
     module.address = *resolved;
   }
-  std::vector<std::size_t> fresh;   // numbers of listeners whose sockets are new
-  const auto close_fresh = [&] {
-    for (const auto number : fresh)
-      for (int descriptor : listening_[number].sockets) close(descriptor);
-  };
-  for (auto& listening : listening_) listening.live = false;
-  for (const auto& listener : config_.listen) {
-    for (const auto& address : listener.addresses) {
-      auto known = std::find_if(listening_.begin(), listening_.end(), [&](const Listening& l) { return l.address == address; });
-      const bool open = known != listening_.end() && listening_before.size() > static_cast<std::size_t>(known - listening_.begin()) &&
-                        listening_before[static_cast<std::size_t>(known - listening_.begin())].live;
-      if (known == listening_.end()) {
-        if (listening_.size() >= listeners_max) {
-          close_fresh();
-          return undo({ErrorKind::config, "too many listen addresses over this process's life: " + std::to_string(listeners_max) + " at most: restart it"});
-        }
-        known = listening_.insert(listening_.end(), Listening{address, address, {}});
-      }
-      known->options = listener;
-      known->live = true;
-      if (open) continue;
-      auto where = resolve(address);
-      auto sockets = where ? Result<std::vector<int>>(inherit(*known, *where)) : tl::unexpected(where.error());
-      if (sockets && sockets->empty()) sockets = open_sockets(*where, static_cast<int>(listener.backlog));
-      if (!sockets) {
-        close_fresh();
-        return undo(sockets.error());
-      }
-      known->sockets = std::move(*sockets);
-      known->bound = *where;
-      fresh.push_back(static_cast<std::size_t>(known - listening_.begin()));
-    }
-  }
+  if (auto opened = listeners_.prepare(config_.listen, std::move(inherited)); !opened) return undo(opened.error());
   auto plan = build_plan();
   if (!plan) {
-    close_fresh();
+    listeners_.abandon();
     return undo(plan.error());
   }
   plan_ = *plan;
   publish();
-  if (!holding_)
-    for (const auto number : fresh) deal(number);
-  for (std::size_t i = 0; i < listening_before.size(); ++i)
-    if (listening_before[i].live && !listening_[i].live)
-      for (auto& worker : workers_) worker->post([w = worker.get(), i] { w->retire_listener(static_cast<std::uint8_t>(i)); });
+  listeners_.commit();
   return {};
-}
-
-// One socket a worker, so that each has a queue of its own; a unix socket is one for all. Port 0 becomes the port that was given.
-Result<std::vector<int>> Forwarder::open_sockets(Endpoint& where, int backlog) {
-  std::vector<int> sockets;
-  const bool is_unix = where.kind == Endpoint::Kind::unix_path;
-  while (sockets.size() < (is_unix ? 1 : workers_.size())) {
-    auto socket = open_listener(where, backlog);
-    if (!socket) {
-      for (int one : sockets) close(one);
-      return tl::unexpected(socket.error());
-    }
-    sockets.push_back(*socket);
-    if (where.port == 0 && !is_unix)
-      if (auto bound = local_endpoint(*socket)) where.port = bound->port;
-  }
-  return sockets;
-}
-
-// The sockets that another process left on this address, if it did.
-std::vector<int> Forwarder::inherit(Listening& listening, Endpoint& where) {
-  std::vector<int> sockets;
-  listening.inherited_from.clear();
-  for (auto& one : inherited_) {
-    if (one.sockets.empty() || (one.address != listening.address && one.bound != where)) continue;
-    listening.inherited_from = to_string(one.address);
-    for (auto& socket : one.sockets) sockets.push_back(socket.release());
-    where = one.bound;
-    one.sockets.clear();
-  }
-  return sockets;
-}
-
-// To every worker the same number of sockets of its own; on what is left over all wait together.
-void Forwarder::deal(std::size_t number) {
-  const auto& sockets = listening_[number].sockets;
-  const auto count = workers_.size();
-  const auto own = sockets.size() / count * count;
-  const auto give = [&](Worker& worker, int socket, bool shared) {
-    worker.post([w = &worker, socket, n = static_cast<std::uint8_t>(number), shared] { w->add_listener(socket, n, shared); });
-  };
-  for (std::size_t i = 0; i < own; ++i) give(*workers_[i % count], sockets[i], false);
-  for (std::size_t i = own; i < sockets.size(); ++i) {
-    for (std::size_t w = 1; w < count; ++w)
-      if (const int copy = fcntl(sockets[i], F_DUPFD_CLOEXEC, 0); copy >= 0) give(*workers_[w], copy, true);
-    give(*workers_[0], sockets[i], count > 1);
-  }
-}
-
-void Forwarder::begin_accepting() {
-  if (!std::exchange(holding_, false)) return;
-  for (std::size_t number = 0; number < listening_.size(); ++number) {
-    if (!listening_[number].live) continue;
-    if (!listening_[number].inherited_from.empty()) open_missing(listening_[number]);
-    deal(number);
-  }
-}
-
-// Not sooner: a socket that nobody accepts from yet would already get its share of the connections.
-void Forwarder::open_missing(Listening& listening) {
-  const auto backlog = static_cast<int>(listening.options.backlog);
-  for (int socket : listening.sockets) listen(socket, backlog);   // this configuration's
-  if (listening.bound.kind == Endpoint::Kind::unix_path) return;
-  while (listening.sockets.size() < workers_.size()) {
-    auto socket = open_listener(listening.bound, backlog);
-    if (!socket) return daemon::log::warning("workers share the sockets that were taken over", {{"reason", socket.error().text}});
-    listening.sockets.push_back(*socket);
-  }
-}
-
-std::vector<ListeningSockets> Forwarder::duplicate_listeners() const {
-  std::vector<ListeningSockets> all;
-  for (const auto& listening : listening_) {
-    if (!listening.live) continue;
-    ListeningSockets one{listening.address, listening.bound, {}};
-    for (int socket : listening.sockets) one.sockets.emplace_back(fcntl(socket, F_DUPFD_CLOEXEC, 0));
-    all.push_back(std::move(one));
-  }
-  return all;
-}
-
-std::vector<std::string> Forwarder::inherited_addresses() const {
-  std::vector<std::string> all;
-  for (const auto& listening : listening_)
-    if (listening.live && !listening.inherited_from.empty()) all.push_back(listening.inherited_from);
-  return all;
 }
 
 Result<std::shared_ptr<const Plan>> Forwarder::build_plan() {
@@ -290,7 +161,7 @@ Result<std::shared_ptr<const Plan>> Forwarder::build_plan() {
   for (const auto& [service, name] : remote_.ejected)
     for (auto& module : input.modules)
       if (module.service == service && module.name == name) module.weight = 0;
-  for (const auto& listening : listening_) {
+  for (const auto& listening : listeners_.all()) {
     input.listeners.push_back(listening.options.name);
     const auto& options = listening.options;
     ListenerPlan listener{options, listening.live, options.protocol && speaks_first(*options.protocol), 0, 0};
@@ -339,11 +210,7 @@ void Forwarder::publish() {
 }
 
 void Forwarder::drain(Duration timeout, std::function<void()> done, const std::vector<std::string>& elsewhere) {
-  for (std::size_t i = 0; i < listening_.size(); ++i) {
-    if (!listening_[i].live) continue;
-    const bool lives_on = std::find(elsewhere.begin(), elsewhere.end(), to_string(listening_[i].address)) != elsewhere.end();
-    for (auto& worker : workers_) worker->post([w = worker.get(), i, lives_on] { w->retire_listener(static_cast<std::uint8_t>(i), lives_on); });
-  }
+  listeners_.retire_all(elsewhere);
   for (auto& worker : workers_) worker->post([w = worker.get(), timeout] { w->drain_all(timeout, Duration::zero()); });
   // The first look comes after the listeners' last handshakes.
   drain_timer_ = loop_.after(300ms, [this, done = std::move(done)]() mutable { watch_drain(std::move(done)); });
@@ -358,12 +225,6 @@ std::uint64_t Forwarder::open_sessions() const {
   std::uint64_t open = 0;
   for (const auto& worker : workers_) open += worker->counters().open.load(std::memory_order_relaxed);
   return open;
-}
-
-std::vector<ListenerStatus> Forwarder::listeners() const {
-  std::vector<ListenerStatus> all;
-  for (const auto& l : listening_) all.push_back({l.options.name, to_string(l.bound), l.live});
-  return all;
 }
 
 }  // namespace nlb::relay

@@ -127,7 +127,7 @@ void add_limits(m::Snapshot& out, const limit::LimitSet& limits, MonoTime now) {
 void add_metrics(m::Snapshot& out, Forwarder& forwarder, const daemon::AccessLog* access_log) {
   const auto now = std::chrono::steady_clock::now();
   add_process(out, forwarder);
-  const auto listeners = forwarder.listeners();
+  const auto listeners = forwarder.listeners().status();
   for (std::size_t i = 0; i < forwarder.workers().size(); ++i) add_worker(out, *forwarder.workers()[i], i, listeners);
   std::set<const route::ModuleState*> current;
   for (const auto& service : forwarder.plan().table->services())

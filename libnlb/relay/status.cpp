@@ -89,7 +89,7 @@ std::string status_json(Forwarder& forwarder, const std::string& bus_json, const
   const auto now = std::chrono::steady_clock::now();
   const Plan& plan = forwarder.plan();
   Json listeners = Json::array();
-  for (const auto& l : forwarder.listeners()) listeners.push_back({{"name", l.name}, {"address", l.address}, {"live", l.live}});
+  for (const auto& l : forwarder.listeners().status()) listeners.push_back({{"name", l.name}, {"address", l.address}, {"live", l.live}});
   const Json status = {{"tool", "nlb-forward"}, {"version", NLB_VERSION}, {"pid", getpid()},
                        {"uptime_seconds", to_seconds(now - forwarder.started())}, {"workers", forwarder.workers().size()},
                        {"reloads", forwarder.reloads()}, {"reloads_refused", forwarder.reloads_refused()},

@@ -63,7 +63,7 @@ manager::Identity identity_of(const config::Config& config, const std::string& i
   char host[256] = "localhost";
   (void)gethostname(host, sizeof host - 1);
   manager::Identity identity{std::string(host), "nlb-forward", {}, config.admin.address ? to_string(*config.admin.address) : "127.0.0.1:8082"};
-  for (const auto& listener : engine.listeners()) identity.addresses.push_back(listener.address);
+  for (const auto& listener : engine.listeners().status()) identity.addresses.push_back(listener.address);
   if (!identity.addresses.empty()) identity.balancer += "/" + identity.addresses.front();
   if (!instance.empty()) identity.balancer += "/" + instance;
   return identity;

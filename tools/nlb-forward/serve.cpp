@@ -103,7 +103,7 @@ Result<cli::ExitCode> Carrier::run(const cli::ConfigFile& file, Inheritance inhe
                                         std::move(inheritance.traffic));
   if (!engine) return tl::unexpected(engine.error());
   engine_ = std::move(*engine);
-  for (const auto& l : engine_->listeners()) daemon::log::info("listening", {{"listener", l.name}, {"address", l.address}});
+  for (const auto& l : engine_->listeners().status()) daemon::log::info("listening", {{"listener", l.name}, {"address", l.address}});
 
   // All that may fail at length is done: only now does the old process let go of what one alone may hold.
   if (takes_over) {
@@ -136,8 +136,8 @@ Result<cli::ExitCode> Carrier::run(const cli::ConfigFile& file, Inheritance inhe
   hooks.take_over = [&]() -> Result<> {
     if (!takes_over) return {};
     if (auto awaited = inheritance.check_awaited(); !awaited) return awaited;
-    engine_->begin_accepting();
-    inheritance.finish(giver_, engine_->inherited_addresses(), is_child());
+    engine_->listeners().begin_accepting();
+    inheritance.finish(giver_, engine_->listeners().inherited_addresses(), is_child());
     for (const auto& notes : inheritance.notes)
       if (auto bytes = daemon::handover::read_notes(notes); bytes && notes.address == cancel_keys_name) engine_->cancel_keys().inherit(relay::decode_keys(*bytes));
     return {};
@@ -185,7 +185,7 @@ daemon::GiverHooks Carrier::giver_hooks() {
   daemon::GiverHooks hooks;
   hooks.offer = [this]() -> Result<std::vector<daemon::handover::Socket>> {
     std::vector<daemon::handover::Socket> sockets;
-    add_sockets(sockets, engine_->duplicate_listeners());
+    add_sockets(sockets, engine_->listeners().duplicate());
     add_admin(sockets, daemon_.admin().listener(), daemon_.admin_address());
     return sockets;
   };
