@@ -45,7 +45,7 @@ std::string health_verdict(const grpc::ByteBuffer& reply) {
 
 }  // namespace
 
-struct ModulePool::Question {    // lives until its answer
+struct ModulePool::Question {    // lives until the pool lets go of it after its answer
   explicit Question(std::shared_ptr<grpc::Channel> channel) : stub(std::move(channel)) {}
   grpc::GenericStub stub;
   grpc::ClientContext context;
@@ -57,9 +57,15 @@ struct ModulePool::Open {
   std::mutex mutex;
   std::condition_variable none;
   std::size_t count = 0;
-  void change(int by) {
+  std::vector<std::shared_ptr<Question>> answered;
+  void add() {
     const std::lock_guard lock(mutex);
-    if ((count += static_cast<std::size_t>(by)) == 0) none.notify_all();
+    ++count;
+  }
+  void hand_back(std::shared_ptr<Question> question) {
+    const std::lock_guard lock(mutex);
+    answered.push_back(std::move(question));
+    if (--count == 0) none.notify_all();
   }
 };
 
@@ -67,8 +73,17 @@ ModulePool::ModulePool() : open_(std::make_shared<Open>()) {}
 
 ModulePool::~ModulePool() {
   for (const auto& [module, entry] : channels_) cancel(entry);
-  std::unique_lock lock(open_->mutex);
-  open_->none.wait(lock, [this] { return open_->count == 0; });
+  {
+    std::unique_lock lock(open_->mutex);
+    open_->none.wait(lock, [this] { return open_->count == 0; });
+  }
+  let_go();
+}
+
+void ModulePool::let_go() {
+  std::vector<std::shared_ptr<Question>> answered;
+  const std::lock_guard lock(open_->mutex);
+  answered.swap(open_->answered);
 }
 
 void ModulePool::cancel(const Entry& entry) {
@@ -77,6 +92,7 @@ void ModulePool::cancel(const Entry& entry) {
 }
 
 void ModulePool::add(const std::string& module, const Endpoint& control) {
+  let_go();
   auto& entry = channels_[module];
   if (entry.channel && entry.address == control) return;
   if (entry.channel) ++counters_.closed;
@@ -86,6 +102,7 @@ void ModulePool::add(const std::string& module, const Endpoint& control) {
 }
 
 void ModulePool::remove(const std::string& module) {
+  let_go();
   const auto found = channels_.find(module);
   if (found == channels_.end()) return;
   cancel(found->second);
@@ -94,6 +111,7 @@ void ModulePool::remove(const std::string& module) {
 }
 
 void ModulePool::check(const std::string& module, const std::string& service, Duration timeout, std::function<void(registry::CheckAnswer)> answer) {
+  let_go();
   const auto found = channels_.find(module);
   if (found == channels_.end()) return answer({false, "there is no channel: the module has no control address", {}});
   auto question = std::make_shared<Question>(found->second.channel);
@@ -103,15 +121,14 @@ void ModulePool::check(const std::string& module, const std::string& service, Du
   question->request = grpc::ByteBuffer(&slice, 1);
   std::erase_if(found->second.asked, [](const auto& asked) { return asked.expired(); });
   found->second.asked.push_back(question);
-  open_->change(+1);
+  open_->add();
   question->stub.UnaryCall(&question->context, "/grpc.health.v1.Health/Check", {}, &question->request, &question->reply,
                            [question, open = open_, answer = std::move(answer)](const grpc::Status& status) mutable {
                              const auto took = std::chrono::steady_clock::now() - question->started;
                              const auto error = status.ok() ? health_verdict(question->reply)
                                                             : "grpc health: " + std::string(code_name(status.error_code())) + ": " + status.error_message();
                              answer({error.empty(), error, took});
-                             question.reset();      // with its call and channel: who waits for the last one may end the process
-                             open->change(-1);
+                             open->hand_back(std::move(question));
                            });
 }
 

@@ -187,6 +187,7 @@ void Engine::on_watch(std::shared_ptr<rpc::Watcher> watcher) {
 // ---- what follows from the membership's decisions
 
 void Engine::tick() {
+  pool_.let_go();
   if (!leading()) return;
   members_->tick(mono_now());
   if (mono_now() - started_ >= forwarders_settle) end_drained();

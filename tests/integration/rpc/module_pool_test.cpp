@@ -1,5 +1,8 @@
 // The pool of channels to modules against a real gRPC server: what comes and goes leaves nothing behind.
 #include <dirent.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <future>
@@ -124,4 +127,23 @@ TEST_CASE("a question to a channel that is removed meanwhile is answered") {
     pool.remove("s/a");
     CHECK(answered.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
   }
+}
+
+// The one thing here that keeps gRPC's own threads is then the channel that goes.
+TEST_CASE("the process's last channel goes while a question is on its way over it") {
+  const int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);      // takes connections and says nothing
+  sockaddr_in address{AF_INET, 0, {htonl(INADDR_LOOPBACK)}, {}};
+  socklen_t size = sizeof address;
+  REQUIRE(bind(silent, reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(listen(silent, 16) == 0);
+  REQUIRE(getsockname(silent, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  for (int i = 0; i < 5; ++i) {
+    std::promise<std::string> told;
+    ModulePool pool;
+    pool.add("s/a", {Endpoint::Kind::ip, ntohs(address.sin_port), IpAddress::v4(0x7f000001), {}});
+    pool.check("s/a", {}, std::chrono::seconds(5), [&](const registry::CheckAnswer& answer) { told.set_value(answer.error); });
+    pool.remove("s/a");
+    CHECK_THAT(told.get_future().get(), Catch::Contains("CANCELLED"));
+  }
+  close(silent);
 }
