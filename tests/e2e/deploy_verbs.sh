@@ -19,7 +19,7 @@ assert_contains "$(cat "$TEMP/stderr")" "legal now: start, switch, undo" "the re
 assert_exit 6 deploy init web --stable v7
 assert_exit 6 deploy switch web --to v9
 assert_exit 6 canary start web --to v2 --expect-rev 9
-assert_exit 5 canary start web --to v2 --step 10 --every 1m --wait --timeout 2s >"$TEMP/undecided.out"
+assert_exit 5 canary start web --to v2 --step 10 --every 1m --first-contact 0s --wait --timeout 2s >"$TEMP/undecided.out"
 assert_exit 6 canary start web --to v2
 assert_contains "$(cat "$TEMP/stderr")" "a rollout of web from v1 to v2 is" "what is running"
 kill -KILL "$DEPLOY_PID"
@@ -32,7 +32,7 @@ assert_contains "$(deploy explain web)" "judge: no alarm" explain
 may_promote() { deploy get web -o ndjson | jq -e '.legal_verbs | index("promote")'; }
 eventually 15 may_promote
 before=$(state_of web .rollout.weight_percent)
-canary promote web >/dev/null                                          # one step, without waiting for its time
+canary promote web >/dev/null                                          # one step, whose time is far from over
 weight_rose() { [ "$(state_of web ".rollout.weight_percent > $before and .rollout.weight_percent < 100")" = true ]; }
 eventually 15 weight_rose
 assert_exit 6 canary promote web --full --expect-rev 9
