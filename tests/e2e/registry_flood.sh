@@ -26,7 +26,7 @@ is_counted() { curl -s "$REGISTRY_ADMIN/metrics" | grep -q 'nlb_registry_refusal
 "$NLB_BIN/registry_load" flood "127.0.0.1:$REGISTRY_PORT" --count 100000 --service flood --window 500 \
   --ca "$TEMP/ca.pem" --certificate "$TEMP/flood.pem" --key "$TEMP/flood.key" >"$TEMP/flood.json" & flood=$!
 eventually 30 is_counted
-with web register --name web/second --protocol http --address "127.0.0.1:$HTTP_PORT" >/dev/null      # in the middle of it
+with web register --name web/second --protocol http --address "127.0.0.1:$HTTP_PORT" --lease 5m >/dev/null      # in the middle of it
 wait $flood || fail "the flood could not run"
 jq -c . "$TEMP/flood.json"
 assert_eq "$(jq .codes.OK "$TEMP/flood.json")" 20 "modules that the flood got"
