@@ -1,5 +1,5 @@
 // Who may register what: fills in a record's defaults and refuses, by kind, what is malformed or not the caller's to claim.
-// Looks at one record and the limits alone; counts (modules of a protocol, of a caller) are the membership's.
+// Looks at one record and the limits alone; counts (modules of a protocol, of a caller) are the census's.
 #pragma once
 
 #include <array>

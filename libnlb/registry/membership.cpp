@@ -46,7 +46,8 @@ Outcome<Registered> Membership::add(Module wanted, const Caller& caller, MonoTim
   auto& module = *admitted;
   const auto found = members_.find(module_id(module.key()));
   Member* known = found == members_.end() ? nullptr : &found->second;
-  if (auto refusal = refuse_counts(module, known, caller)) return refuse<Registered>(std::move(*refusal));
+  const auto replaced = known ? std::optional(counted(*known)) : std::nullopt;
+  if (auto refusal = census_.refuse({module, caller.name}, replaced, limits_)) return refuse<Registered>(std::move(*refusal));
   if (known) return renew(*known, std::move(module), caller, now);
 
   if (module.incarnation == 0) module.incarnation = 1;
@@ -54,24 +55,6 @@ Outcome<Registered> Membership::add(Module wanted, const Caller& caller, MonoTim
   ++counters_.registrations;
   publish(member, Notice::Kind::added, "registered");
   return Registered{member.module, member.lease_id, true};
-}
-
-std::optional<Refusal> Membership::refuse_counts(const Module& module, const Member* known, const Caller& caller) const {
-  const auto full = [](RefusalKind kind, std::string what, std::uint32_t limit, std::string_view key) {
-    return Refusal{kind, "no room for another module: " + std::move(what) + " has its " + std::to_string(limit) +
-                             ": remove one or raise " + std::string(key)};
-  };
-  if (!known && members_.size() >= limits_.modules_max)
-    return full(RefusalKind::registry_full, "the registry", limits_.modules_max, "registry.modules_max");
-  const bool new_protocol = !known || known->module->protocol != module.protocol;
-  if (new_protocol && protocols_[static_cast<std::size_t>(module.protocol)] >= limits_.modules_per_protocol_max)
-    return full(RefusalKind::protocol_full, "protocol " + std::string(to_string(module.protocol)), limits_.modules_per_protocol_max,
-                "registry.modules_per_protocol_max");
-  const auto owned = callers_.find(caller.name);
-  const bool new_owner = !known || known->caller != caller.name;
-  if (new_owner && owned != callers_.end() && owned->second >= limits_.modules_per_caller_max)
-    return full(RefusalKind::caller_full, "caller " + caller.name, limits_.modules_per_caller_max, "registry.modules_per_caller_max");
-  return std::nullopt;
 }
 
 Outcome<Registered> Membership::renew(Member& member, Module module, const Caller& caller, MonoTime now) {
@@ -94,9 +77,9 @@ Outcome<Registered> Membership::renew(Member& member, Module module, const Calle
   member.dismissed = false;
   member.renewed_at = now;
   set_suspect(member, std::nullopt);
-  count(old, member.caller, -1);
+  census_.remove(counted(member));
+  census_.add({module, caller.name});
   member.caller = caller.name;
-  count(module, member.caller, +1);
   ++counters_.registrations;
   module.state = old.state;
   const bool changed = module != old;
@@ -127,7 +110,7 @@ Membership::Member& Membership::insert(Module module, std::string caller, std::u
   member.lease_id = lease_id;
   member.renewed_at = now;
   member.due = due_.emplace(deadline(member), &member);
-  count(*member.module, member.caller, +1);
+  census_.add(counted(member));
   return member;
 }
 
@@ -260,8 +243,8 @@ void Membership::settle(Member& member, MonoTime now) {
 }
 
 void Membership::lease_over(Member& member, MonoTime now) {
-  const auto& service = services_[member.module->service];
-  if (member.remove_at || service.members < mass_least) {
+  const auto service = member.module->service;      // a copy: publishing replaces the record
+  if (member.remove_at || census_.of_service(service) < mass_least) {
     ++counters_.expirations;
     return erase(member, "lease ended");
   }
@@ -272,21 +255,16 @@ void Membership::lease_over(Member& member, MonoTime now) {
     set_suspect(member, now);
     if (!two_witnesses) publish_if_changed(member, "lease ended");
   }
-  const bool keep = !two_witnesses && (first || (is_mass(service) && now - *member.suspect_since < suspect_max));
+  const bool keep = !two_witnesses && (first || (census_.is_mass_silence(service) && now - *member.suspect_since < suspect_max));
   if (keep) return reschedule(member, now + member.module->lease / 3);
   ++counters_.expirations;
   erase(member, two_witnesses ? "lease ended and checks fail" : "lease ended");
 }
 
-bool Membership::is_mass(const ServiceCount& service) const {
-  const auto silent = service.suspects + service.lost;
-  return silent >= mass_least && silent * 100 > (service.members + service.lost) * mass_percent;
-}
-
 void Membership::set_suspect(Member& member, std::optional<MonoTime> since) {
-  auto& service = services_[member.module->service];
-  if (since.has_value() != member.suspect_since.has_value()) service.suspects += since ? 1 : -1;
-  if (service.suspects == 0) service.lost = 0;
+  const auto& service = member.module->service;
+  if (since && !member.suspect_since) census_.falls_silent(service);
+  if (!since && member.suspect_since) census_.speaks_again(service);
   member.suspect_since = since;
 }
 
@@ -322,16 +300,11 @@ void Membership::publish_if_changed(Member& member, std::string reason) {
 }
 
 void Membership::erase(Member& member, std::string reason) {
-  auto& service = services_[member.module->service];
-  if (member.suspect_since) {
-    ++service.lost;
-    --service.suspects;
-    if (service.suspects == 0) service.lost = 0;
-  }
+  if (member.suspect_since) census_.leaves_silent(member.module->service);
   if (member.dismissed) dismiss(member, reason);
   ++counters_.removals;
   notices_.push_back({Notice::Kind::removed, member.module, std::move(reason), ++revision_});
-  count(*member.module, member.caller, -1);
+  census_.remove(counted(member));
   due_.erase(member.due);
   members_.erase(members_.find(module_id(member.module->key())));
 }
@@ -339,17 +312,6 @@ void Membership::erase(Member& member, std::string reason) {
 void Membership::dismiss(const Member& member, const std::string& reason) {
   if (dismissed_.size() >= dismissed_max) dismissed_.erase(dismissed_.begin());
   dismissed_[module_id(member.module->key())] = {member.lease_id, "taken out by the operator: " + reason, ticked_at_ + 2 * member.module->lease};
-}
-
-void Membership::count(const Module& module, const std::string& caller, int change) {
-  const auto step = static_cast<std::uint32_t>(change);      // -1 wraps round, and the sum wraps back
-  protocols_[static_cast<std::size_t>(module.protocol)] += step;
-  const auto adjust = [step](auto& map, const std::string& key, auto&& number) {
-    auto& slot = map[key];
-    if ((number(slot) += step) == 0) map.erase(key);
-  };
-  adjust(services_, module.service, [](ServiceCount& c) -> std::uint32_t& { return c.members; });
-  adjust(callers_, caller, [](std::uint32_t& n) -> std::uint32_t& { return n; });
 }
 
 template <class T>

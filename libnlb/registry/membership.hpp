@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "libnlb/registry/admission.hpp"
+#include "libnlb/registry/census.hpp"
 #include "libnlb/registry/health.hpp"
 
 namespace nlb::registry {
@@ -33,8 +34,6 @@ inline constexpr Duration pause_max = std::chrono::seconds(2);      // a longer 
 inline constexpr Duration suspect_max = std::chrono::hours(1);      // after that a suspect goes, whatever its neighbours do
 inline constexpr Duration drain_max = std::chrono::hours(24);      // longest wait for the sessions of a module that is leaving
 inline constexpr std::size_t dismissed_max = 10000;                 // modules that an operator took out and that haven't heard of it yet
-inline constexpr std::uint32_t mass_percent = 15;
-inline constexpr std::uint32_t mass_least = 2;
 
 using ModulePtr = std::shared_ptr<const Module>;
 using Listed = std::map<std::string, std::string>;                  // module name to the reason it is drained for
@@ -149,7 +148,6 @@ class Membership {
     MonoTime load_at;
     std::uint64_t heartbeats = 0;
   };
-  struct ServiceCount { std::uint32_t members = 0, suspects = 0, lost = 0; };   // lost: removed while neighbours were suspect
   struct Dismissed { std::uint64_t lease_id = 0; std::string reason; MonoTime until; };
   struct TextHash {
     using is_transparent = void;
@@ -158,7 +156,7 @@ class Membership {
   template <class V>
   using ByText = std::unordered_map<std::string, V, TextHash, std::equal_to<>>;
 
-  std::optional<Refusal> refuse_counts(const Module& module, const Member* known, const Caller& caller) const;
+  static Census::Entry counted(const Member& member) { return {*member.module, member.caller}; }
   Outcome<Registered> renew(Member& member, Module module, const Caller& caller, MonoTime now);
   Member& insert(Module module, std::string caller, std::uint64_t lease_id, MonoTime now);
   template <class T>
@@ -172,11 +170,9 @@ class Membership {
   void reschedule(Member& member, MonoTime at);
   void settle(Member& member, MonoTime now);
   void lease_over(Member& member, MonoTime now);
-  bool is_mass(const ServiceCount& service) const;
   void set_suspect(Member& member, std::optional<MonoTime> since);
   void erase(Member& member, std::string reason);
   void dismiss(const Member& member, const std::string& reason);
-  void count(const Module& module, const std::string& caller, int change);
   std::uint64_t new_lease_id();
   std::string shortened(std::string text) const;
   MemberView view(const Member& member) const;
@@ -186,9 +182,7 @@ class Membership {
   MonoTime hearing_since_, ticked_at_;
   ByText<Member> members_;                // by "service/name"; nodes never move, so Due may point at them
   Due due_;                               // one entry a member, at or before its deadline: a beat doesn't touch it
-  ByText<ServiceCount> services_;
-  ByText<std::uint32_t> callers_;
-  std::array<std::uint32_t, protocol_count> protocols_{};
+  Census census_;
   std::map<std::string, Dismissed, std::less<>> dismissed_;
   std::vector<Notice> notices_;           // taken after every call; at most one a member and call
   Counters counters_;
