@@ -107,7 +107,7 @@ async function leave(milliseconds) {
   await call('UnregisterModule', { ...place, drain: true, drain_timeout_ms: milliseconds, reason: 'it is ending' });
   for (const deadline = Date.now() + milliseconds; Date.now() < deadline;) {
     try {
-      await call('Heartbeat', place);
+      if ((await call('Heartbeat', place)).wish === 'WISH_STOP') return;              // gone, and an operator wanted it so
     } catch (error) {
       if (error.code === grpc.status.NOT_FOUND) return;                               // the forwarders have nobody left here
     }

@@ -122,7 +122,9 @@ class Member:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
-                self.call("Heartbeat", registry_pb2.HeartbeatRequest(module_id=self.id, lease_id=self.lease))
+                reply = self.call("Heartbeat", registry_pb2.HeartbeatRequest(module_id=self.id, lease_id=self.lease))
+                if reply.wish == registry_pb2.WISH_STOP:        # gone, and an operator wanted it so
+                    return
             except grpc.RpcError as error:
                 if error.code() == grpc.StatusCode.NOT_FOUND:   # the forwarders have nobody left here
                     return

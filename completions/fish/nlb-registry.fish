@@ -66,6 +66,7 @@ complete -c nlb-registry -n '__fish_seen_subcommand_from unregister' -l drain -d
 complete -c nlb-registry -n '__fish_seen_subcommand_from unregister' -l drain-timeout -x -d 'how long at most (default: 30s)'
 complete -c nlb-registry -n '__fish_seen_subcommand_from unregister' -l wait -x -d 'wait until it has gone, at most so long, and show the sessions that are left (exit 5: it is still there)'
 complete -c nlb-registry -n '__fish_seen_subcommand_from unregister' -l lease-id -x -d 'only while this lease is in force, so that an old process can'\''t remove a new one'
+complete -c nlb-registry -n '__fish_seen_subcommand_from unregister' -l cancel -d 'take it back: the module stays if it is still there, or may register again'
 complete -c nlb-registry -n '__fish_seen_subcommand_from unregister' -l reason -x -d 'why; for people'
 complete -c nlb-registry -n '__fish_seen_subcommand_from unregister' -s o -l output -x -a 'auto ndjson table' -d 'output format: table or ndjson (default: table on a terminal, ndjson when piped)'
 complete -c nlb-registry -n '__fish_seen_subcommand_from drain' -s c -l config -r -F -d 'the configuration that names registry.grpc and security'

@@ -111,7 +111,8 @@ Error as_error(const Refusal& refusal) {
     case RefusalKind::caller_full:
     case RefusalKind::registry_full: return {ErrorKind::refused, refusal.text};
     case RefusalKind::older_incarnation:
-    case RefusalKind::wrong_lease: return {ErrorKind::conflict, refusal.text};
+    case RefusalKind::wrong_lease:
+    case RefusalKind::dismissed: return {ErrorKind::conflict, refusal.text};
     case RefusalKind::unknown_module: return {ErrorKind::not_found, refusal.text};
   }
   return {ErrorKind::internal, refusal.text};

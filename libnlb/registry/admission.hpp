@@ -20,10 +20,11 @@ enum class RefusalKind : std::uint8_t {
   older_incarnation,     // a newer process has the name
   unknown_module,        // register (again)
   wrong_lease,           // another process has the name now
+  dismissed,             // an operator took this process out
 };
-inline constexpr std::array<std::string_view, 9> refusal_names = {
+inline constexpr std::array<std::string_view, 10> refusal_names = {
     "bad_field", "address_not_allowed", "service_not_allowed", "protocol_full", "caller_full", "registry_full",
-    "older_incarnation", "unknown_module", "wrong_lease"};
+    "older_incarnation", "unknown_module", "wrong_lease", "dismissed"};
 constexpr std::string_view to_string(RefusalKind kind) { return refusal_names[static_cast<std::size_t>(kind)]; }
 
 struct Refusal {

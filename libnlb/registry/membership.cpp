@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <utility>
 
 #include "libnlb/core/hash.hpp"
 
@@ -23,11 +25,19 @@ void hand_over(HealthFacts& facts, const HealthSpec& spec) {
   facts.bad_in_row = std::max(spec.fall, 1u) - 1;
 }
 
-bool same_use(const ModuleState& a, const ModuleState& b) { return a.phase == b.phase && a.health == b.health; }
+std::string shown(std::string_view id) { return std::string(id.substr(0, 260)); }      // of a caller's text: two names and a slash
+
+Refusal refusal_of(const Dismissal& dismissal) {
+  const auto id = module_id(dismissal.module->key());
+  return {RefusalKind::dismissed, id + " was " + dismissal.module->state.reason + ": stop; nlb-registry unregister --cancel " + id + " lets it in again"};
+}
+
+// Why a module is unhealthy changes often and changes nothing; why it drains is somebody's word.
+bool same_use(const ModuleState& a, const ModuleState& b) {
+  return a.phase == b.phase && a.health == b.health && (a.phase != Phase::draining || a.reason == b.reason);
+}
 
 }  // namespace
-
-std::string module_id(const ModuleKey& key) { return key.service + "/" + key.name; }
 
 std::optional<ModuleKey> parse_module_id(std::string_view id) {
   const auto slash = id.find('/');
@@ -40,24 +50,31 @@ Membership::Membership(Limits limits, std::uint64_t lease_seed, MonoTime now)
 
 // ---- registration
 
-Outcome<Registered> Membership::add(Module wanted, const Caller& caller, MonoTime now) {
+Outcome<Registered> Membership::add(Module wanted, const Caller& caller, MonoTime now, bool readmit) {
   auto admitted = admit(std::move(wanted), limits_, caller);
   if (!admitted) return refuse<Registered>(std::move(admitted.error()));
   auto& module = *admitted;
-  const auto found = members_.find(module_id(module.key()));
+  const auto id = module_id(module.key());
+  const auto* dismissal = dismissals_.find(id);
+  if (dismissal && !readmit && dismissal->covers(module)) {
+    dismissals_.heard(id, now);
+    return refuse<Registered>(refusal_of(*dismissal));
+  }
+  const auto found = members_.find(id);
   Member* known = found == members_.end() ? nullptr : &found->second;
   const auto replaced = known ? std::optional(counted(*known)) : std::nullopt;
   if (auto refusal = census_.refuse({module, caller.name}, replaced, limits_)) return refuse<Registered>(std::move(*refusal));
-  if (known) return renew(*known, std::move(module), caller, now);
+  if (known) return renew(*known, std::move(module), caller, now, readmit);
 
-  if (module.incarnation == 0) module.incarnation = 1;
+  if (module.incarnation == 0) module.incarnation = dismissal ? dismissal->module->incarnation + 1 : 1;
+  dismissals_.remove(id);
   auto& member = insert(std::move(module), caller.name, new_lease_id(), now);
   ++counters_.registrations;
   publish(member, Notice::Kind::added, "registered");
   return Registered{member.module, member.lease_id, true};
 }
 
-Outcome<Registered> Membership::renew(Member& member, Module module, const Caller& caller, MonoTime now) {
+Outcome<Registered> Membership::renew(Member& member, Module module, const Caller& caller, MonoTime now, bool readmit) {
   const auto& old = *member.module;
   const bool moved = module.data != old.data;
   if (module.incarnation == 0) module.incarnation = old.incarnation + (moved ? 1 : 0);
@@ -73,8 +90,10 @@ Outcome<Registered> Membership::renew(Member& member, Module module, const Calle
   }
   if (module.check.kind != old.check.kind || module.protocol != old.protocol) member.health.forget_checks();
   else if (other_process || moved) hand_over(member.health, module.check);
-  member.remove_at.reset();      // who registers isn't leaving; an operator's drain stays
-  member.dismissed = false;
+  if (other_process || readmit || !member.dismissed) {      // who registers isn't leaving, unless an operator wanted it; an operator's drain stays
+    member.remove_at.reset();
+    set_flag(member, &Member::dismissed, false);
+  }
   member.renewed_at = now;
   set_suspect(member, std::nullopt);
   census_.remove(counted(member));
@@ -84,7 +103,7 @@ Outcome<Registered> Membership::renew(Member& member, Module module, const Calle
   module.state = old.state;
   const bool changed = module != old;
   if (changed) member.module = std::make_shared<const Module>(std::move(module));
-  const bool state_changed = !same_use(state_of(member), member.module->state);
+  const bool state_changed = member.unkept || !same_use(state_of(member), member.module->state);
   if (changed || state_changed) publish(member, Notice::Kind::changed, other_process ? "a newer process took the name over" : "registered again");
   reschedule(member, deadline(member));
   return Registered{member.module, member.lease_id, false};
@@ -92,13 +111,15 @@ Outcome<Registered> Membership::renew(Member& member, Module module, const Calle
 
 void Membership::restore(Stored stored, MonoTime now) {
   if (members_.contains(module_id(stored.module.key()))) return;
+  if (stored.gone) return forget(dismissals_.add({std::make_shared<const Module>(std::move(stored.module)), stored.lease_id, now}));
   const auto state = stored.module.state;
   auto& member = insert(std::move(stored.module), std::move(stored.caller), stored.lease_id, now);
   (member.module->check.kind == CheckKind::none ? member.health.reported : member.health.checked) = state.health;   // until checks say else
   member.operator_drain = stored.operator_drain;
+  member.dismissed = stored.dismissed;
   if (state.phase == Phase::draining) {
     member.drain_reason = state.reason;
-    if (!stored.operator_drain) member.remove_at = now + member.module->lease;     // it was leaving
+    if (!stored.operator_drain || stored.dismissed) member.remove_at = now + member.module->lease;     // it was leaving
   }
   if (!same_use(state_of(member), state)) publish(member, Notice::Kind::changed, "restored");
 }
@@ -119,10 +140,13 @@ Membership::Member& Membership::insert(Module module, std::string caller, std::u
 Outcome<BeatReply> Membership::heartbeat(std::string_view id, std::uint64_t lease_id, const std::optional<Load>& load, MonoTime now) {
   ++counters_.heartbeats;
   const auto found = members_.find(id);
-  const auto dismissed = found == members_.end() ? dismissed_.find(id) : dismissed_.end();
-  if (dismissed != dismissed_.end() && dismissed->second.lease_id == lease_id) return BeatReply{Wish::stop, dismissed->second.reason, {}, {}, {}};
-  if (found == members_.end())
-    return refuse<BeatReply>({RefusalKind::unknown_module, "heartbeat for " + std::string(id.substr(0, 260)) + ": not known here: register (again)"});
+  if (found == members_.end()) {
+    if (const auto* dismissal = dismissals_.find(id); dismissal && dismissal->lease_id == lease_id) {
+      dismissals_.heard(id, now);
+      return BeatReply{Wish::stop, dismissal->module->state.reason, {}, {}, {}};
+    }
+    return refuse<BeatReply>({RefusalKind::unknown_module, "heartbeat for " + shown(id) + ": not known here: register (again)"});
+  }
   auto& member = found->second;
   if (lease_id != member.lease_id) return BeatReply{Wish::stop, "a newer process has this name: stop", {}, {}, member.module->state};
   ++member.heartbeats;
@@ -168,14 +192,15 @@ Outcome<ModuleState> Membership::remove(std::string_view id, std::uint64_t lease
   auto found = member_of(id, lease_id);
   if (!found) return refuse<ModuleState>(std::move(found.error()));
   auto& member = **found;
-  member.dismissed = lease_id == 0;
-  if (!drain || *drain <= Duration{}) {
+  if (lease_id == 0) set_flag(member, &Member::dismissed, true);
+  const bool at_once = !drain || *drain <= Duration{};
+  member.drain_reason = reason.empty() ? at_once ? "unregistered" : "leaving" : shortened(std::move(reason));
+  if (at_once) {
     const auto last = member.module->state;
-    erase(member, reason.empty() ? "unregistered" : shortened(std::move(reason)));
+    erase(member, member.drain_reason);
     return last;
   }
   member.remove_at = now + std::min(*drain, drain_max);
-  member.drain_reason = reason.empty() ? "leaving" : shortened(std::move(reason));
   publish_if_changed(member, "draining");
   reschedule(member, deadline(member));
   return member.module->state;
@@ -185,11 +210,31 @@ Outcome<ModuleState> Membership::set_drain(std::string_view id, bool drain, std:
   auto found = member_of(id, 0);
   if (!found) return refuse<ModuleState>(std::move(found.error()));
   auto& member = **found;
-  member.operator_drain = drain;
-  if (!drain) member.remove_at.reset(), member.dismissed = false;
+  set_flag(member, &Member::operator_drain, drain);
+  if (!drain) {
+    member.remove_at.reset();
+    set_flag(member, &Member::dismissed, false);
+  }
   member.drain_reason = reason.empty() ? "drained by the operator" : shortened(std::move(reason));
   publish_if_changed(member, drain ? "draining" : "drain cancelled");
   return member.module->state;
+}
+
+Outcome<void> Membership::readmit(std::string_view id) {
+  if (const auto* dismissal = dismissals_.find(id)) {
+    const auto key = dismissal->module->key();
+    dismissals_.remove(id);
+    forget({key});
+    return {};
+  }
+  const auto found = members_.find(id);
+  if (found == members_.end() || !found->second.dismissed)
+    return refuse<void>({RefusalKind::unknown_module, "readmit " + shown(id) + ": no operator has taken it out: there is nothing to cancel"});
+  auto& member = found->second;
+  member.remove_at.reset();
+  set_flag(member, &Member::dismissed, false);
+  publish_if_changed(member, "readmitted");
+  return {};
 }
 
 void Membership::drain_listed(std::string_view service, const Listed& listed) {
@@ -200,7 +245,7 @@ void Membership::drain_listed(std::string_view service, const Listed& listed) {
     const bool ours = member.operator_drain && member.drain_reason.starts_with(mark);
     if (wanted != listed.end() && !member.operator_drain) member.drain_reason = shortened(std::string(mark) + wanted->second);
     else if (wanted != listed.end() || !ours) continue;
-    member.operator_drain = wanted != listed.end();
+    set_flag(member, &Member::operator_drain, wanted != listed.end());
     publish_if_changed(member, member.operator_drain ? "draining" : "called back by nlb-scale");
   }
 }
@@ -220,7 +265,7 @@ void Membership::tick(MonoTime now) {
   }
   ticked_at_ = now;
   while (!due_.empty() && due_.begin()->first <= now) settle(*due_.begin()->second, now);
-  std::erase_if(dismissed_, [now](const auto& one) { return one.second.until <= now; });
+  forget(dismissals_.forget_silent(now));
 }
 
 std::optional<MonoTime> Membership::next_deadline() const {
@@ -292,16 +337,17 @@ void Membership::publish(Member& member, Notice::Kind kind, std::string reason) 
   auto next = *member.module;
   next.state = state_of(member);
   member.module = std::make_shared<const Module>(std::move(next));
+  member.unkept = false;
   notices_.push_back({kind, member.module, std::move(reason), ++revision_});
 }
 
 void Membership::publish_if_changed(Member& member, std::string reason) {
-  if (!same_use(state_of(member), member.module->state)) publish(member, Notice::Kind::changed, std::move(reason));
+  if (member.unkept || !same_use(state_of(member), member.module->state)) publish(member, Notice::Kind::changed, std::move(reason));
 }
 
 void Membership::erase(Member& member, std::string reason) {
   if (member.suspect_since) census_.leaves_silent(member.module->service);
-  if (member.dismissed) dismiss(member, reason);
+  if (member.dismissed) dismiss(member);
   ++counters_.removals;
   notices_.push_back({Notice::Kind::removed, member.module, std::move(reason), ++revision_});
   census_.remove(counted(member));
@@ -309,9 +355,16 @@ void Membership::erase(Member& member, std::string reason) {
   members_.erase(members_.find(module_id(member.module->key())));
 }
 
-void Membership::dismiss(const Member& member, const std::string& reason) {
-  if (dismissed_.size() >= dismissed_max) dismissed_.erase(dismissed_.begin());
-  dismissed_[module_id(member.module->key())] = {member.lease_id, "taken out by the operator: " + reason, ticked_at_ + 2 * member.module->lease};
+void Membership::dismiss(const Member& member) {
+  auto last = *member.module;
+  last.state.reason = shortened("taken out by the operator: " + member.drain_reason);
+  forget(dismissals_.add({std::make_shared<const Module>(std::move(last)), member.lease_id, ticked_at_}));
+}
+
+void Membership::forget(std::vector<ModuleKey> keys) { std::move(keys.begin(), keys.end(), std::back_inserter(forgotten_)); }
+
+void Membership::set_flag(Member& member, bool Member::*flag, bool value) {
+  if (std::exchange(member.*flag, value) != value) member.unkept = true;
 }
 
 template <class T>
@@ -322,10 +375,12 @@ Outcome<T> Membership::refuse(Refusal refusal) {
 
 Outcome<Membership::Member*> Membership::member_of(std::string_view id, std::uint64_t lease_id) {
   const auto found = members_.find(id);
-  const auto shown = std::string(id.substr(0, 260));
-  if (found == members_.end()) return tl::unexpected<Refusal>({RefusalKind::unknown_module, "module " + shown + " is not known here: register (again)"});
+  if (found == members_.end()) {
+    if (const auto* dismissal = dismissals_.find(id); dismissal && dismissal->lease_id == lease_id) return tl::unexpected<Refusal>(refusal_of(*dismissal));
+    return tl::unexpected<Refusal>({RefusalKind::unknown_module, "module " + shown(id) + " is not known here: register (again)"});
+  }
   if (lease_id != 0 && lease_id != found->second.lease_id)
-    return tl::unexpected<Refusal>({RefusalKind::wrong_lease, "module " + shown + " belongs to a newer process: stop"});
+    return tl::unexpected<Refusal>({RefusalKind::wrong_lease, "module " + shown(id) + " belongs to a newer process: stop"});
   return &found->second;
 }
 
@@ -342,6 +397,17 @@ std::uint64_t Membership::new_lease_id() {
 // ---- reading
 
 std::vector<Notice> Membership::take_notices() { return std::exchange(notices_, {}); }
+std::vector<ModuleKey> Membership::take_forgotten() { return std::exchange(forgotten_, {}); }
+
+std::optional<Stored> Membership::stored(const ModuleKey& key) const {
+  const auto id = module_id(key);
+  if (const auto found = members_.find(id); found != members_.end()) {
+    const auto& m = found->second;
+    return Stored{*m.module, m.lease_id, m.caller, m.operator_drain, m.dismissed, false};
+  }
+  if (const auto* dismissal = dismissals_.find(id)) return Stored{*dismissal->module, dismissal->lease_id, {}, false, true, true};
+  return std::nullopt;
+}
 
 std::optional<MemberView> Membership::find(std::string_view id) const {
   const auto found = members_.find(id);

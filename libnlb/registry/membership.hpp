@@ -12,8 +12,8 @@
 // removed. A service's only module has no neighbours to ask, so it goes at once.
 //
 // Names. The key is service and name. A registration with a greater incarnation takes the name over, a smaller one is refused, and
-// beats with the old lease are told to stop. So are the beats of a module that an operator took out, for two of its lease times: else it
-// would take its place again at its next heartbeat. Thread rule: one owner, no locks. Beats cost O(1), everything else O(log n).
+// beats with the old lease are told to stop. Whom an operator took out stays out, see dismissals.hpp; so does who is still on its way
+// out (draining) and registers again. Thread rule: one owner, no locks. Beats cost O(1), everything else O(log n).
 #pragma once
 
 #include <map>
@@ -26,6 +26,7 @@
 
 #include "libnlb/registry/admission.hpp"
 #include "libnlb/registry/census.hpp"
+#include "libnlb/registry/dismissals.hpp"
 #include "libnlb/registry/health.hpp"
 
 namespace nlb::registry {
@@ -33,9 +34,7 @@ namespace nlb::registry {
 inline constexpr Duration pause_max = std::chrono::seconds(2);      // a longer hole between two ticks means that we slept
 inline constexpr Duration suspect_max = std::chrono::hours(1);      // after that a suspect goes, whatever its neighbours do
 inline constexpr Duration drain_max = std::chrono::hours(24);      // longest wait for the sessions of a module that is leaving
-inline constexpr std::size_t dismissed_max = 10000;                 // modules that an operator took out and that haven't heard of it yet
 
-using ModulePtr = std::shared_ptr<const Module>;
 using Listed = std::map<std::string, std::string>;                  // module name to the reason it is drained for
 
 struct Notice {
@@ -78,11 +77,14 @@ struct MemberView {           // one member, for lists and statistics; valid unt
   bool operator_drain;
 };
 
-struct Stored {               // what the store keeps of a member; the lease's rest isn't stored: a restart grants a full one
+// What the store keeps of a name. What is left of its time (the lease's, the dismissal's) isn't stored: a restart grants all of it again.
+struct Stored {
   Module module;              // with its state
   std::uint64_t lease_id = 0;
   std::string caller;
   bool operator_drain = false;
+  bool dismissed = false;     // an operator took it out: it is on its way out
+  bool gone = false;          // or out: a dismissal, no member
 };
 
 struct Counters {
@@ -95,10 +97,12 @@ class Membership {
   // `lease_seed` makes lease ids hard to guess: take it from the system's random source.
   Membership(Limits limits, std::uint64_t lease_seed, MonoTime now);
 
-  Outcome<Registered> add(Module module, const Caller& caller, MonoTime now);
+  // `readmit`: an operator's word, which ends an operator's dismissal of the name.
+  Outcome<Registered> add(Module module, const Caller& caller, MonoTime now, bool readmit = false);
 
-  // A member from the store, after a restart: as it was, with a full lease.
+  // A name from the store, after a restart: as it was, with a full lease.
   void restore(Stored stored, MonoTime now);
+  std::optional<Stored> stored(const ModuleKey& key) const;      // what the store is to keep of the name now; nothing: forget it
 
   // Refused as unknown_module when the name isn't known: register again. An old lease is answered with Wish::stop.
   Outcome<BeatReply> heartbeat(std::string_view id, std::uint64_t lease_id, const std::optional<Load>& load, MonoTime now);
@@ -108,6 +112,8 @@ class Membership {
 
   // lease_id 0 is the operator. `drain`: how long the sessions may go on; absent: gone at once.
   Outcome<ModuleState> remove(std::string_view id, std::uint64_t lease_id, std::optional<Duration> drain, std::string reason, MonoTime now);
+  // Takes an operator's `remove` back: who drains stays, who is out may register again. unknown_module: nobody was taken out.
+  Outcome<void> readmit(std::string_view id);
   Outcome<ModuleState> set_drain(std::string_view id, bool drain, std::string reason);   // an operator's; survives a new registration
   // The scaler's word on one service: who is listed is drained, who was listed before and isn't any more is called back. An operator's
   // drain stays, and so does a module's own leaving. O(members)
@@ -119,6 +125,7 @@ class Membership {
   std::optional<MonoTime> next_deadline() const;
 
   std::vector<Notice> take_notices();
+  std::vector<ModuleKey> take_forgotten();    // dismissals that ended, without a notice: the store may forget them
 
   std::optional<MemberView> find(std::string_view id) const;
   std::vector<ModulePtr> list() const;        // sorted by service, then name; O(n log n)
@@ -126,6 +133,7 @@ class Membership {
   std::size_t size() const { return members_.size(); }
   std::uint64_t revision() const { return revision_; }
   const Counters& counters() const { return counters_; }
+  const Dismissals& dismissals() const { return dismissals_; }
   const Limits& limits() const { return limits_; }
   void set_limits(Limits limits) { limits_ = std::move(limits); }   // members that are over a new limit stay
 
@@ -143,12 +151,12 @@ class Membership {
     std::string drain_reason;
     bool operator_drain = false;
     bool dismissed = false;      // it leaves because an operator took it out
+    bool unkept = false;         // one of these two changed since the last notice
     HealthFacts health;
     Load load;
     MonoTime load_at;
     std::uint64_t heartbeats = 0;
   };
-  struct Dismissed { std::uint64_t lease_id = 0; std::string reason; MonoTime until; };
   struct TextHash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
@@ -157,7 +165,7 @@ class Membership {
   using ByText = std::unordered_map<std::string, V, TextHash, std::equal_to<>>;
 
   static Census::Entry counted(const Member& member) { return {*member.module, member.caller}; }
-  Outcome<Registered> renew(Member& member, Module module, const Caller& caller, MonoTime now);
+  Outcome<Registered> renew(Member& member, Module module, const Caller& caller, MonoTime now, bool readmit);
   Member& insert(Module module, std::string caller, std::uint64_t lease_id, MonoTime now);
   template <class T>
   Outcome<T> refuse(Refusal refusal);
@@ -172,7 +180,9 @@ class Membership {
   void lease_over(Member& member, MonoTime now);
   void set_suspect(Member& member, std::optional<MonoTime> since);
   void erase(Member& member, std::string reason);
-  void dismiss(const Member& member, const std::string& reason);
+  void dismiss(const Member& member);
+  void forget(std::vector<ModuleKey> keys);
+  static void set_flag(Member& member, bool Member::*flag, bool value);
   std::uint64_t new_lease_id();
   std::string shortened(std::string text) const;
   MemberView view(const Member& member) const;
@@ -183,12 +193,12 @@ class Membership {
   ByText<Member> members_;                // by "service/name"; nodes never move, so Due may point at them
   Due due_;                               // one entry a member, at or before its deadline: a beat doesn't touch it
   Census census_;
-  std::map<std::string, Dismissed, std::less<>> dismissed_;
+  Dismissals dismissals_;
+  std::vector<ModuleKey> forgotten_;      // taken after every call
   std::vector<Notice> notices_;           // taken after every call; at most one a member and call
   Counters counters_;
 };
 
-std::string module_id(const ModuleKey& key);                          // "service/name"
 std::optional<ModuleKey> parse_module_id(std::string_view id);
 
 }  // namespace nlb::registry

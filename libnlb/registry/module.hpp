@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,6 +53,7 @@ struct ModuleKey {
   std::string name;
   auto operator<=>(const ModuleKey&) const = default;
 };
+inline std::string module_id(const ModuleKey& key) { return key.service + "/" + key.name; }      // its name in calls, topics and keys
 
 struct ModuleState {
   Phase phase = Phase::up;
@@ -83,6 +85,7 @@ struct Module {
 
   ModuleKey key() const { return {service, name}; }
 };
+using ModulePtr = std::shared_ptr<const Module>;
 
 // New sessions may go to it: it isn't draining, has a weight, and no check says that it is down. `unknown` counts as usable only where
 // nobody checks, so a module that has just registered waits for its first good answer.

@@ -44,9 +44,10 @@ Result<Reply> RegistryClient::call(std::string_view what, Call<Request, Reply> m
 
 using Stub = v1::NLBService::Stub;
 
-Result<v1::RegisterModuleReply> RegistryClient::register_module(const v1::Module& module) {
+Result<v1::RegisterModuleReply> RegistryClient::register_module(const v1::Module& module, bool readmit) {
   v1::RegisterModuleRequest request;
   *request.mutable_module() = module;
+  request.set_readmit(readmit);
   return call<v1::RegisterModuleRequest, v1::RegisterModuleReply>("register " + module.name(), &Stub::RegisterModule, request);
 }
 Result<v1::HeartbeatReply> RegistryClient::heartbeat(const v1::HeartbeatRequest& request) {

@@ -23,7 +23,7 @@ class RegistryClient {   // one thread
  public:
   static Result<std::unique_ptr<RegistryClient>> make(ClientOptions options);
 
-  Result<v1::RegisterModuleReply> register_module(const v1::Module& module);
+  Result<v1::RegisterModuleReply> register_module(const v1::Module& module, bool readmit = false);      // readmit: an operator's hand
   Result<v1::HeartbeatReply> heartbeat(const v1::HeartbeatRequest& request);
   Result<v1::UpdateHealthReply> update_health(const v1::UpdateHealthRequest& request);
   Result<v1::UnregisterModuleReply> unregister_module(const v1::UnregisterModuleRequest& request);

@@ -21,7 +21,8 @@ constexpr grpc::StatusCode code_of(registry::RefusalKind kind) {
     case caller_full:
     case registry_full: return grpc::RESOURCE_EXHAUSTED;
     case older_incarnation:
-    case wrong_lease: return grpc::ABORTED;
+    case wrong_lease:
+    case dismissed: return grpc::ABORTED;
     case unknown_module: return grpc::NOT_FOUND;
   }
   return grpc::INTERNAL;

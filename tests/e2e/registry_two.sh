@@ -18,11 +18,16 @@ eventually 10 names_leader
 eventually 20 answer_is "hello from one"
 start_flow
 epoch=$(registry stats -o ndjson | jq .epoch)
+taken_out=(register --name out --protocol http --address "127.0.0.1:$two" --check none --keep --incarnation 5)
+run out "$NLB_BIN/nlb-registry" "${taken_out[@]}"
+eventually 10 is_listed http/out
+registry unregister http/out >/dev/null
 
 kill -KILL "$FIRST_PID"
 eventually 6 leads "$SECOND_ADMIN"
 assert_eq "$(modules)" "http/a " "the same modules"
 [ "$(registry stats -o ndjson | jq .epoch)" -gt "$epoch" ] || fail "the second leader's epoch is not greater"
+assert_exit 6 timeout 20 "$NLB_BIN/nlb-registry" "${taken_out[@]}"      # whom the operator took out stays out
 eventually 10 module_is http/a health healthy
 registry register --name b --protocol http --address "127.0.0.1:$two" --check-interval 500ms >/dev/null
 eventually 20 answer_is "hello from two"                        # the forwarder hears the new leader

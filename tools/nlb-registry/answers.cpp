@@ -192,6 +192,7 @@ void fill(v1::GetStatsReply& reply, const registry::Membership& members, const S
   });
   for (auto& [name, stats] : services) *reply.add_services() = std::move(stats);
   reply.set_modules(static_cast<std::uint32_t>(members.size()));
+  reply.set_dismissed(static_cast<std::uint32_t>(members.dismissals().size()));
   fill_totals(reply, members.counters());
 }
 

@@ -40,11 +40,12 @@ std::string percent(bool known, double value) {
 void add_unregister(CLI::App& app, Commands& c) {
   add_client_flags(app, c.client);
   add_module(app, c);
-  app.add_flag("--drain", c.drain, "let its sessions end first");
+  auto* drain = app.add_flag("--drain", c.drain, "let its sessions end first");
   app.add_option("--drain-timeout", c.drain_timeout, "how long at most (default: 30s)")->option_text("DURATION");
-  app.add_option("--wait", c.wait, "wait until it has gone, at most so long, and show the sessions that are left (exit 5: it is still there)")
+  auto* wait = app.add_option("--wait", c.wait, "wait until it has gone, at most so long, and show the sessions that are left (exit 5: it is still there)")
       ->option_text("DURATION");
-  app.add_option("--lease-id", c.lease_id, "only while this lease is in force, so that an old process can't remove a new one")->option_text("N");
+  auto* lease = app.add_option("--lease-id", c.lease_id, "only while this lease is in force, so that an old process can't remove a new one")->option_text("N");
+  app.add_flag("--cancel", c.cancel, "take it back: the module stays if it is still there, or may register again")->excludes(drain)->excludes(wait)->excludes(lease);
   add_reason(app, c);
 }
 
@@ -231,7 +232,7 @@ Json totals_json(const v1::GetStatsReply& reply) {
                         {"unknown", s.unknown()}, {"suspect", s.suspect()}, {"draining", s.draining()}, {"connections", s.connections()}});
   for (const auto& [kind, count] : reply.refusals()) refusals[kind] = count;
   return {{"epoch", reply.epoch()}, {"uptime_seconds", static_cast<double>(reply.uptime_ms()) / 1000.0}, {"modules", reply.modules()},
-          {"registrations", reply.registrations_total()}, {"refusals_total", reply.refusals_total()}, {"refusals", refusals},
+          {"registrations", reply.registrations_total()}, {"refusals_total", reply.refusals_total()}, {"refusals", refusals}, {"dismissed", reply.dismissed()},
           {"heartbeats", reply.heartbeats_total()}, {"expirations", reply.expirations_total()}, {"suspicions", reply.suspicions_total()},
           {"services", services}};
 }
@@ -239,7 +240,9 @@ Json totals_json(const v1::GetStatsReply& reply) {
 void print_tables(const v1::GetStatsReply& reply, bool color) {
   std::cout << reply.modules() << " modules, up " << format_duration(std::chrono::seconds(reply.uptime_ms() / 1000)) << "; "
             << reply.registrations_total() << " registrations, " << reply.heartbeats_total() << " heartbeats, " << reply.refusals_total()
-            << " refusals, " << reply.expirations_total() << " leases ended\n";
+            << " refusals, " << reply.expirations_total() << " leases ended";
+  if (reply.dismissed() > 0) std::cout << "; " << reply.dismissed() << " taken out by an operator";
+  std::cout << "\n";
   cli::Table services({{"SERVICE"}, {"PROTOCOL"}, {"MODULES", Align::right}, {"ROUTABLE", Align::right}, {"UNHEALTHY", Align::right},
                        {"SUSPECT", Align::right}, {"DRAINING", Align::right}, {"CONNECTIONS", Align::right}});
   for (const auto& s : reply.services())

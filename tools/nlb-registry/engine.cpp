@@ -118,7 +118,7 @@ rpc::RegistryHandlers Engine::handlers() {
 void Engine::on_register(const registry::Caller& caller, const v1::RegisterModuleRequest& request, v1::RegisterModuleReply& reply, rpc::Done done) {
   auto module = bus::from_proto(with_defaults(request.module(), check_defaults_));
   if (!module) return done(rpc::to_status(module.error()));
-  const auto added = members_->add(std::move(*module), caller, mono_now());
+  const auto added = members_->add(std::move(*module), caller, mono_now(), request.readmit());
   if (!added) return done(rpc::to_status(added.error()));
   fill(reply, *added, limits_);
   reply.set_epoch(epoch_);
@@ -148,6 +148,10 @@ void Engine::on_health(const registry::Caller& caller, const v1::UpdateHealthReq
 
 void Engine::on_unregister(const registry::Caller& caller, const v1::UnregisterModuleRequest& request, v1::UnregisterModuleReply& reply, rpc::Done done) {
   if (refuse_stranger(caller, request.module_id(), done)) return;
+  if (request.cancel()) {
+    const auto readmitted = members_->readmit(request.module_id());
+    return readmitted ? settle(std::move(done)) : done(rpc::to_status(readmitted.error()));
+  }
   const auto timeout = request.drain_timeout_ms() == 0 ? 30s : Duration(std::chrono::milliseconds(request.drain_timeout_ms()));
   const auto sessions = sessions_.of(request.module_id());
   const auto state = members_->remove(request.module_id(), request.lease_id(), request.drain() ? std::optional<Duration>(timeout) : std::nullopt,
@@ -220,9 +224,13 @@ void Engine::checked(const std::string& id, const registry::CheckAnswer& answer)
 
 void Engine::settle(rpc::Done done) {
   const auto notices = members_->take_notices();
-  for (std::size_t i = 0; i < notices.size(); ++i) {
-    begin(notices[i]);
-    keep(notices[i], i + 1 == notices.size() ? std::exchange(done, nullptr) : nullptr);
+  const auto forgotten = members_->take_forgotten();
+  auto left = notices.size() + forgotten.size();
+  const auto done_of_last = [&] { return --left == 0 ? std::exchange(done, nullptr) : nullptr; };
+  for (const auto& key : forgotten) keep(key, when_kept([](const auto&) {}, done_of_last()));
+  for (const auto& notice : notices) {
+    begin(notice);
+    keep(notice.module->key(), when_kept([this, notice](const auto& result) { kept(notice, result); }, done_of_last()));
   }
   if (done) done(grpc::Status::OK);
 }
@@ -243,22 +251,24 @@ void Engine::begin(const Notice& notice) {
   checker_.watch(module);
 }
 
-void Engine::keep(const Notice& notice, rpc::Done done) {
-  const auto told = [this, notice, term = term_, done = std::move(done)](const Result<>& result) {
-    loop_.post([this, notice, term, done, result] {
+void Engine::keep(const registry::ModuleKey& key, Keeper::Done told) {
+  if (const auto stored = members_->stored(key)) keeper_.put(*stored, std::move(told));
+  else keeper_.remove(key, std::move(told));
+}
+
+Keeper::Done Engine::when_kept(std::function<void(const Result<>&)> act, rpc::Done done) {
+  return [this, term = term_, act = std::move(act), done = std::move(done)](const Result<>& result) {
+    loop_.post([this, term, act, done, result] {
       if (term != term_) {
         if (done) done({grpc::UNAVAILABLE, "another registry leads now: ask it"});
         return;
       }
-      kept(notice, result);
+      act(result);
       if (!done) return;
       if (!result && result.error().kind == ErrorKind::conflict) done({grpc::UNAVAILABLE, "another registry leads now: ask it"});
       else done(grpc::Status::OK);
     });
   };
-  const auto member = members_->find(registry::module_id(notice.module->key()));
-  if (notice.kind == Notice::Kind::removed || !member) keeper_.remove(notice.module->key(), told);
-  else keeper_.put({*notice.module, member->lease_id, member->caller, member->operator_drain}, told);
 }
 
 void Engine::kept(const Notice& notice, const Result<>& result) {

@@ -77,7 +77,8 @@ class Engine {   // belongs to the loop's thread; handlers() may be called from 
   void checked(const std::string& id, const registry::CheckAnswer& answer);
   void settle(rpc::Done done);                       // acts on the membership's notices; `done` is told when they are kept
   void begin(const registry::Notice& notice);
-  void keep(const registry::Notice& notice, rpc::Done done);
+  void keep(const registry::ModuleKey& key, Keeper::Done told);
+  Keeper::Done when_kept(std::function<void(const Result<>&)> act, rpc::Done done);      // both on the loop, within this term
   void kept(const registry::Notice& notice, const Result<>& result);
   void publish_module(const registry::ModuleKey& key);
   void publish_health(const registry::ModuleKey& key);

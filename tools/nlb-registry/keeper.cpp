@@ -20,6 +20,8 @@ std::string encode(const registry::Stored& stored) {
   out.set_lease_id(stored.lease_id);
   out.set_caller(stored.caller);
   out.set_operator_drain(stored.operator_drain);
+  out.set_dismissed(stored.dismissed);
+  out.set_gone(stored.gone);
   return out.SerializeAsString();
 }
 
@@ -28,7 +30,7 @@ Result<registry::Stored> decode(std::string_view bytes) {
   if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return fail(ErrorKind::bad_input, "read a stored module: damaged");
   auto module = bus::from_proto(in.module());
   if (!module) return tl::unexpected(module.error());
-  return registry::Stored{std::move(*module), in.lease_id(), in.caller(), in.operator_drain()};
+  return registry::Stored{std::move(*module), in.lease_id(), in.caller(), in.operator_drain(), in.dismissed(), in.gone()};
 }
 
 Keeper::Keeper(std::unique_ptr<store::Store> store) : store_(std::move(store)), thread_([this] { run(); }) {}

@@ -16,7 +16,7 @@ namespace {
 
 constexpr Duration look_interval = std::chrono::milliseconds(500);      // forwarders report once a second
 
-struct Leaving { std::string module, state, reason; std::uint64_t sessions = 0; };   // state: draining, up, gone
+struct Leaving { std::string module, state, reason; std::uint64_t sessions = 0; };   // state: draining, up, gone, readmitted
 
 void show(const Leaving& what, const cli::Common& common) {
   if (cli::effective_output(common) == cli::Output::ndjson) {
@@ -25,7 +25,7 @@ void show(const Leaving& what, const cli::Common& common) {
     return;
   }
   std::cout << what.module << " is " << what.state;
-  if (what.state != "gone") std::cout << "; " << what.sessions << " sessions are open";
+  if (what.state == "draining" || what.state == "up") std::cout << "; " << what.sessions << " sessions are open";
   std::cout << std::endl;
 }
 
@@ -77,12 +77,13 @@ Result<cli::ExitCode> unregister(const Commands& c, const cli::Common& common) {
   v1::UnregisterModuleRequest request;
   request.set_module_id(c.module);
   request.set_lease_id(c.lease_id);
+  request.set_cancel(c.cancel);
   request.set_drain(c.drain);
   request.set_drain_timeout_ms(static_cast<std::uint32_t>(std::clamp<std::int64_t>(*timeout / 1ms, 1, 0xffffffff)));
   request.set_reason(c.reason);
   const auto reply = (*client)->unregister_module(request);
   if (!reply) return tl::unexpected(reply.error());
-  const Leaving what{c.module, reply->draining() ? "draining" : "gone", c.reason, reply->draining() ? reply->sessions_remaining() : 0};
+  const Leaving what{c.module, c.cancel ? "readmitted" : reply->draining() ? "draining" : "gone", c.reason, reply->draining() ? reply->sessions_remaining() : 0};
   show(what, common);
   return c.wait.empty() || !reply->draining() ? cli::ExitCode::done : watch_it_leave(c, common, **client, what, false);
 }

@@ -95,7 +95,7 @@ class Life {
     const auto again = enrol();
     if (again) return;
     say(again.error().text);
-    if (again.error().kind == ErrorKind::conflict) stop(id_ + " belongs to a newer process");
+    if (again.error().kind == ErrorKind::conflict) stop(id_ + " may not come back");
   }
 
   void stop(const std::string& why) {

@@ -13,7 +13,9 @@ const cli::Manual manual = {
         "ClientHello). Without a path of its own an HTTP check takes every answer below 500 as good, with one 200 to 399. When more "
         "than 15 % of a service, and at least two, fall silent together, they are kept as suspect: the network is the likelier culprit.\n\n"
         "Registering again renews and updates. Of two processes with one name the greater incarnation wins, and the older one is told "
-        "to stop; so is a module that an operator unregisters. A module that drains keeps its sessions and leaves when its forwarders have "
+        "to stop. A module that an operator unregisters stays out: it is told to stop, and refused when it registers again, until a newer process has its name, "
+        "until unregister --cancel or an operator's register without --keep lets it in again, or until it has been silent for 24 hours; a restart of the registry "
+        "changes nothing in that. A module that drains keeps its sessions and leaves when its forwarders have "
         "none of them left, or its time is over. A command that register runs is registered when it takes connections, and gets TERM when its "
         "sessions have ended, also when a newer process has its name. After a restart every module has a full lease again, and nobody is evicted before it is over.\n\n"
         "With store.etcd several registries share one list; one leads, the others answer UNAVAILABLE with its address and take over "
@@ -26,6 +28,7 @@ const cli::Manual manual = {
                  {"nlb-registry watch -o ndjson | jq -r .module", "each change, for a script"},
                  {"nlb-registry drain http/web-1", "no new sessions for a module; --cancel gives them back"},
                  {"nlb-registry unregister http/web-1 --drain --wait 1m", "take a module out, and watch its sessions end"},
+                 {"nlb-registry unregister http/web-1 --cancel", "it stays, or may register again"},
                  {"nlb-registry keygen edge-1 --directory /etc/nlb/keys", "keys for the bus over tcp"}},
     .files = {{"/etc/nlb/nlb.yaml", "the configuration, see nlb.yaml(5)"}, {"/var/lib/nlb/registry.db", "the modules, in SQLite; store.sqlite"}},
     .environment = {{"NLB_API_KEY", "the cluster's API key, of serve and of the commands"}, {"NLB_ENDPOINT", "where the commands find the registry"}},

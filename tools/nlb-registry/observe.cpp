@@ -41,6 +41,14 @@ Json channels_json(const rpc::ModulePool& pool) {
   return all;
 }
 
+Json dismissed_json(const registry::Dismissals& dismissals) {
+  Json all = Json::array();
+  for (const auto& one : dismissals.list())
+    all.push_back({{"module", registry::module_id(one.module->key())}, {"incarnation", one.module->incarnation}, {"reason", one.module->state.reason},
+                   {"silent_seconds", to_seconds(mono_now() - one.heard_at)}});
+  return all;
+}
+
 Json bus_json(const bus::Bus* bus) { return bus ? Json::parse(bus::status_json(bus->status())) : Json(nullptr); }
 
 std::uint64_t open_descriptors() {
@@ -103,7 +111,8 @@ std::string status_json(const Service& service) {
       {"store", {{"commits", store.commits}, {"failed", store.failed}, {"owed", store.owed}, {"waiting", store.waiting}, {"last_error", store.last_error}}},
       {"bus", bus_json(service.bus())},
       {"channels_opened", engine.pool().counters().opened}, {"channels_closed", engine.pool().counters().closed},
-      {"channels", channels_json(engine.pool())}, {"modules", modules_json(engine)}};
+      {"channels", channels_json(engine.pool())}, {"modules", modules_json(engine)},
+      {"dismissed", dismissed_json(engine.members().dismissals())}};
   return cli::json_line(status);
 }
 
@@ -127,6 +136,8 @@ std::string metrics_text(const Service& service) {
   const auto& counters = engine.members().counters();
   out.add(m::registry_heartbeats, {}, counters.heartbeats);
   for (std::size_t i = 0; i < counters.refusals.size(); ++i) out.add(m::registry_refusals, {std::string(registry::refusal_names[i])}, counters.refusals[i]);
+  out.add(m::registry_dismissed, {}, static_cast<std::uint64_t>(engine.members().dismissals().size()));
+  out.add(m::registry_dismissed_dropped, {}, engine.members().dismissals().dropped());
   out.add(m::registry_channels, {}, static_cast<std::uint64_t>(engine.pool().size()));
   const auto store = service.keeper().status();
   out.add(m::store_commits, {"done"}, store.commits);

@@ -114,7 +114,7 @@ Result<cli::ExitCode> register_module(const RegisterOptions& options, const cli:
   if (!client) return tl::unexpected(client.error());
   const LifeOptions life{options.command, options.load_file, *drain_timeout};
   if (stays) return live(life, common, *signals, **client, *module);
-  const auto reply = (*client)->register_module(*module);
+  const auto reply = (*client)->register_module(*module, true);      // who calls this once is no process that could be out
   if (!reply) return tl::unexpected(reply.error());
   print(*reply, common);
   return cli::ExitCode::done;

@@ -113,6 +113,7 @@ void World::fault() {
     case 4:
       if (net_.rng.below(4) == 0) {              // the registry's disk is lost
         registry_.disk.clear();
+        registry_.taken_out.clear();
         registry_.disk_epoch = 0;
         guarded(registry_, [] { throw Crash{}; });
       } else if (net_.rng.below(4) == 0) {       // the other site's

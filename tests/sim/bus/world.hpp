@@ -48,6 +48,7 @@ class World {
     std::optional<bus::OwnerState> owner;
     std::map<std::string, MonoTime> beaten_at;   // by module: its last beat or registration
     std::map<std::string, std::uint64_t> newest; // by module: the incarnation that has the name
+    std::map<std::string, std::uint64_t> taken_out;      // by module: the incarnation that an operator took out, as the disk was told
     MonoTime hearing_since;                      // start, or the end of a sleep that it must have noticed
   };
   struct Site : Node {                           // another registry, told what it owns by an operator
@@ -92,6 +93,8 @@ class World {
   std::uint64_t next_epoch(std::uint64_t& on_disk);
   void start_registry();
   void registry_tick();
+  void operate(const std::string& id);
+  void keep(const registry::ModuleKey& key);
   void flush_registry();
   bool silent_with_others(const std::string& name) const;
   void start_site();

@@ -25,7 +25,7 @@ inline void World::start_registry() {
   registry_.newest.clear();
   for (const auto& [id, stored] : registry_.disk) {
     registry_.members->restore(stored, net_.now);
-    registry_.newest[id] = stored.module.incarnation;
+    if (!stored.gone) registry_.newest[id] = stored.module.incarnation;
   }
   registry_.members->take_notices();
   for (const auto& module : registry_.members->list()) {
@@ -41,33 +41,52 @@ inline void World::start_registry() {
 inline void World::registry_tick() {
   if (frozen_) return;
   auto& members = *registry_.members;
+  if (net_.hostile && net_.rng.below(30) == 0) operate("web/" + modules_[net_.rng.below(modules_count)].name);
   for (auto& m : modules_)
     if (net_.rng.below(3) == 0) (void)members.checked("web/" + m.name, {m.up && !net_.cut(0, m.number), "refused", 1ms});
   members.tick(net_.now);
   flush_registry();
 }
 
+// Somebody unregisters a module by name, while its process goes on.
+inline void World::operate(const std::string& id) {
+  const auto drain = net_.rng.below(2) == 0 ? std::optional<Duration>(1ms * static_cast<int>(1 + net_.rng.below(800))) : std::nullopt;
+  (void)registry_.members->remove(id, 0, drain, "by order", net_.now);
+  flush_registry();
+}
+
+inline void World::keep(const registry::ModuleKey& key) {
+  const auto id = registry::module_id(key);
+  write();
+  const auto stored = registry_.members->stored(key);
+  if (stored) registry_.disk[id] = *stored;
+  else registry_.disk.erase(id);
+  if (stored && stored->dismissed) registry_.taken_out[id] = stored->module.incarnation;      // a promise from now on,
+  else if (stored) registry_.taken_out.erase(id);                                             // and until a newer process has the name
+  write();
+}
+
 inline void World::flush_registry() {            // journal, then tell
   for (const auto& notice : registry_.members->take_notices()) {
     const auto id = registry::module_id(notice.module->key());
     const auto topic = bus::make_topic("modules", {notice.module->service, notice.module->name});
-    write();
     std::optional<bus::Update> update;
     const bool could_hear = net_.now >= registry_.hearing_since + lease;
+    const bool on_its_way = notice.module->state.phase == registry::Phase::draining || notice.reason == "by order" || notice.reason == "leaving";
     if (notice.kind == registry::Notice::Kind::removed) {
-      need(could_hear || notice.reason == "leaving", "evicted within one lease of a restart or sleep: " + id + ": " + notice.reason);
-      need(notice.reason != "lease ended" || !silent_with_others(id), "removed although many fell silent at once: " + id);
+      need(could_hear || on_its_way, "evicted within one lease of a restart or sleep: " + id + ": " + notice.reason);
+      need(on_its_way || notice.reason != "lease ended" || !silent_with_others(id), "removed although many fell silent at once: " + id);
       registry_.newest.erase(id);
-      registry_.disk.erase(id);
-      write();
+      keep(notice.module->key());
       update = registry_.owner->withdraw(topic, net_.now);
     } else {
       need(could_hear || notice.reason != "lease ended", "suspected within one lease of a restart or sleep: " + id);
       need(notice.module->incarnation >= registry_.newest[id], "an older process took the name back: " + id);
+      const auto out = registry_.taken_out.find(id);
+      need(out == registry_.taken_out.end() || notice.module->incarnation > out->second || notice.module->state.phase == registry::Phase::draining,
+           "back though an operator took it out: " + id);
       registry_.newest[id] = notice.module->incarnation;
-      const auto view = registry_.members->find(id);
-      registry_.disk[id] = {*notice.module, view ? view->lease_id : 0, "sim", false};
-      write();
+      keep(notice.module->key());
       const auto text = std::string(to_string(notice.module->state.phase)) + std::to_string(notice.revision);
       update = *registry_.owner->publish(topic, bus::make_payload(text), net_.now);
     }
@@ -85,8 +104,12 @@ inline bool World::silent_with_others(const std::string& id) const {
   };
   const auto judged_at = lease_end(id) + lease / 3;
   std::size_t silent = 0;
-  for (const auto& [one, stored] : registry_.disk) silent += one == id || lease_end(one) <= judged_at;
-  return silent >= registry::mass_least && silent * 100 > registry_.disk.size() * registry::mass_percent;
+  std::size_t members = 0;
+  for (const auto& [one, stored] : registry_.disk) {
+    members += !stored.gone;
+    silent += !stored.gone && (one == id || lease_end(one) <= judged_at);
+  }
+  return silent >= registry::mass_least && silent * 100 > members * registry::mass_percent;
 }
 
 // ---- the other site

@@ -17,6 +17,12 @@ void pass(Membership& membership, Duration from, Duration to) {      // time pas
   for (auto t = from; t <= to; t += 100ms) membership.tick(at(t));
 }
 
+Module process(std::string name, std::uint64_t incarnation) {
+  auto module = record(std::move(name));
+  module.incarnation = incarnation;
+  return module;
+}
+
 struct Fixture {
   Membership membership{Limits{}, 7, start};
   Caller caller;
@@ -265,27 +271,125 @@ TEST_CASE("a beat for an unknown module says register again") {
   CHECK(beat.error().kind == RefusalKind::unknown_module);
 }
 
-TEST_CASE("a module that the operator took out is told to stop, and may register again; one that left by itself is forgotten") {
+TEST_CASE("a process that the operator took out is told to stop and stays out; one that left by itself may come back") {
   Fixture f;
-  const auto added = f.add(record("web-1"));
+  const auto added = f.add(process("web-1", 5));
   const auto beat = [&](Duration now) { return f.membership.heartbeat("web/web-1", added.lease_id, std::nullopt, at(now)); };
   REQUIRE(f.membership.remove("web/web-1", 0, std::nullopt, "too old", at(1s)));
   REQUIRE(beat(2s));
   CHECK(beat(2s)->wish == Wish::stop);
   CHECK(beat(2s)->reason == "taken out by the operator: too old");
   CHECK_FALSE(f.membership.heartbeat("web/web-1", added.lease_id + 1, std::nullopt, at(2s)));      // somebody else's lease
-  pass(f.membership, 2s, 62s);
-  CHECK_FALSE(beat(62s));                                                                            // and it is forgotten in time
+  const auto again = f.membership.add(process("web-1", 5), {}, at(3s));
+  REQUIRE_FALSE(again);
+  CHECK(again.error().kind == RefusalKind::dismissed);
+  CHECK(again.error().text == "web/web-1 was taken out by the operator: too old: stop; nlb-registry unregister --cancel web/web-1 lets it in again");
+  CHECK(f.membership.add(process("web-1", 4), {}, at(3s)).error().kind == RefusalKind::dismissed);
+  CHECK(f.membership.report("web/web-1", added.lease_id, Health::healthy, "").error().kind == RefusalKind::dismissed);
+  CHECK(f.membership.set_drain("web/web-1", true, "").error().kind == RefusalKind::unknown_module);      // to an operator it is gone
 
-  const auto again = f.add(record("web-1"), 63s);
-  REQUIRE(f.membership.remove("web/web-1", 0, Duration(5s), "", at(64s)));
-  CHECK(f.membership.heartbeat("web/web-1", again.lease_id, std::nullopt, at(65s))->wish == Wish::drain);
+  const auto newer = f.add(process("web-1", 6), 4s);
+  CHECK(f.membership.dismissals().size() == 0);
+  CHECK(beat(5s)->wish == Wish::stop);                                                                   // the old one, for good
+  REQUIRE(f.membership.remove("web/web-1", newer.lease_id, std::nullopt, "", at(6s)));
+  CHECK_FALSE(f.membership.heartbeat("web/web-1", newer.lease_id, std::nullopt, at(7s)));
+  CHECK(f.membership.add(process("web-1", 6), {}, at(8s)));
+}
+
+TEST_CASE("without an incarnation a process that was taken out is known by its address") {
+  Fixture f;
+  f.add(record("web-1", 8001));
+  REQUIRE(f.membership.remove("web/web-1", 0, std::nullopt, "", at(1s)));
+  CHECK_FALSE(f.membership.add(record("web-1", 8001), {}, at(2s)));
+  const auto elsewhere = f.membership.add(record("web-1", 8002), {}, at(3s));
+  REQUIRE(elsewhere);
+  CHECK(elsewhere->module->incarnation == 2);
+}
+
+TEST_CASE("who is on its way out by the operator's word stays on it when it registers again or leaves by itself; a newer process doesn't") {
+  Fixture f;
+  const auto added = f.add(process("web-1", 5));
+  REQUIRE(f.membership.remove("web/web-1", 0, Duration(5s), "upgrade", at(1s)));
+  CHECK(f.membership.heartbeat("web/web-1", added.lease_id, std::nullopt, at(2s))->wish == Wish::drain);
+  CHECK(f.add(process("web-1", 5), 2s).module->state.phase == Phase::draining);
+  REQUIRE(f.membership.remove("web/web-1", added.lease_id, Duration(5s), "it is ending", at(3s)));
   f.membership.sessions_ended("web/web-1");
-  CHECK(f.membership.heartbeat("web/web-1", again.lease_id, std::nullopt, at(66s))->wish == Wish::stop);
-  const auto third = f.add(record("web-1"), 67s);
-  CHECK(f.membership.heartbeat("web/web-1", third.lease_id, std::nullopt, at(68s))->wish == Wish::none);
-  REQUIRE(f.membership.remove("web/web-1", third.lease_id, std::nullopt, "", at(69s)));
-  CHECK_FALSE(f.membership.heartbeat("web/web-1", third.lease_id, std::nullopt, at(70s)));
+  CHECK(f.membership.size() == 0);
+  CHECK(f.membership.heartbeat("web/web-1", added.lease_id, std::nullopt, at(4s))->wish == Wish::stop);
+
+  f.add(process("web-2", 5), 5s);
+  REQUIRE(f.membership.remove("web/web-2", 0, Duration(5s), "upgrade", at(6s)));
+  CHECK(f.add(process("web-2", 6), 7s).module->state.phase == Phase::up);
+}
+
+TEST_CASE("an operator may take an unregistering back, before the module is out and after") {
+  Fixture f;
+  const auto added = f.add(process("web-1", 5));
+  CHECK(f.membership.readmit("web/web-1").error().kind == RefusalKind::unknown_module);
+  REQUIRE(f.membership.remove("web/web-1", 0, Duration(5s), "", at(1s)));
+  REQUIRE(f.membership.readmit("web/web-1"));
+  CHECK(f.phase("web/web-1") == Phase::up);
+  REQUIRE(f.membership.remove("web/web-1", 0, std::nullopt, "", at(2s)));
+  f.membership.take_notices();
+  REQUIRE(f.membership.readmit("web/web-1"));
+  CHECK(f.membership.take_forgotten() == std::vector<ModuleKey>{{"web", "web-1"}});
+  CHECK_FALSE(f.membership.heartbeat("web/web-1", added.lease_id, std::nullopt, at(3s)));      // it registers again
+  f.add(process("web-1", 5), 3s);
+
+  REQUIRE(f.membership.remove("web/web-1", 0, std::nullopt, "", at(4s)));
+  CHECK(f.membership.add(process("web-1", 5), {}, at(5s), true));                              // by an operator's hand
+  CHECK(f.membership.dismissals().size() == 0);
+}
+
+TEST_CASE("a dismissal is forgotten when its process has been silent for its time, not while it knocks") {
+  Fixture f;
+  const auto added = f.add(process("web-1", 5));
+  REQUIRE(f.membership.remove("web/web-1", 0, std::nullopt, "", start));
+  f.membership.tick(at(dismissal_max - 1s));
+  CHECK(f.membership.heartbeat("web/web-1", added.lease_id, std::nullopt, at(dismissal_max - 1s))->wish == Wish::stop);
+  f.membership.tick(at(2 * dismissal_max - 2s));
+  CHECK_FALSE(f.membership.add(process("web-1", 5), {}, at(2 * dismissal_max - 2s)));
+  f.membership.tick(at(3 * dismissal_max - 3s));
+  CHECK(f.membership.take_forgotten().empty());
+  f.membership.tick(at(3 * dismissal_max - 2s));
+  CHECK(f.membership.take_forgotten() == std::vector<ModuleKey>{{"web", "web-1"}});
+  CHECK(f.membership.add(process("web-1", 5), {}, at(3 * dismissal_max)));
+}
+
+TEST_CASE("what the store keeps brings back members, those on their way out and those who are out") {
+  Fixture f;
+  f.add(process("stays", 5));
+  const auto leaving = f.add(process("leaving", 5));
+  const auto out = f.add(process("out", 5));
+  REQUIRE(f.membership.set_drain("web/leaving", true, "upgrade"));
+  f.membership.take_notices();
+  REQUIRE(f.membership.remove("web/leaving", 0, Duration(5min), "upgrade", at(1s)));
+  CHECK(f.membership.take_notices().size() == 1);               // the store has to hear of it, though the record looks the same
+  REQUIRE(f.membership.remove("web/out", 0, std::nullopt, "too old", at(1s)));
+  CHECK_FALSE(f.membership.stored({"web", "nobody"}));
+
+  Membership restarted({}, 8, at(100s));
+  for (const char* name : {"stays", "leaving", "out"}) restarted.restore(*f.membership.stored({"web", name}), at(100s));
+  CHECK(restarted.size() == 2);
+  CHECK(restarted.find("web/stays")->module->state.phase == Phase::up);
+  CHECK(restarted.heartbeat("web/out", out.lease_id, std::nullopt, at(101s))->reason == "taken out by the operator: too old");
+  CHECK(restarted.add(process("out", 5), {}, at(101s)).error().kind == RefusalKind::dismissed);
+  CHECK(restarted.heartbeat("web/leaving", leaving.lease_id, std::nullopt, at(101s))->drain_remaining > Duration{});
+  restarted.sessions_ended("web/leaving");
+  CHECK(restarted.heartbeat("web/leaving", leaving.lease_id, std::nullopt, at(102s))->wish == Wish::stop);
+}
+
+TEST_CASE("a drain that the operator takes over from the scaler is the operator's in the store, too") {
+  Fixture f;
+  f.add(record("web-1"));
+  f.membership.drain_listed("web", {{"web-1", "4 to 3"}});
+  f.membership.take_notices();
+  REQUIRE(f.membership.set_drain("web/web-1", true, "a new disk"));
+  REQUIRE(f.membership.take_notices().size() == 1);
+  Membership restarted({}, 8, start);
+  restarted.restore(*f.membership.stored({"web", "web-1"}), start);
+  restarted.drain_listed("web", {});
+  CHECK(restarted.find("web/web-1")->module->state.phase == Phase::draining);
 }
 
 TEST_CASE("load figures that are no numbers are not known") {
@@ -314,10 +418,7 @@ TEST_CASE("the scaler's list drains who is on it and calls back who isn't any mo
   CHECK(f.phase("web/web-1") == Phase::draining);
 
   Membership restarted({}, 8, start);
-  for (const char* name : {"web-1", "web-2"}) {
-    const auto known = *f.membership.find(std::string("web/") + name);
-    restarted.restore({*known.module, known.lease_id, known.caller, known.operator_drain}, start);
-  }
+  for (const char* name : {"web-1", "web-2"}) restarted.restore(*f.membership.stored({"web", name}), start);
   restarted.drain_listed("web", {});
   CHECK(restarted.find("web/web-1")->module->state.phase == Phase::up);
 }
