@@ -61,6 +61,12 @@ std::string status_json(const Status& status) {
   return all.dump();
 }
 
+std::string with_bus(std::string_view status, const Bus* bus) {
+  auto all = Json::parse(status);
+  all["bus"] = bus ? Json::parse(status_json(bus->status())) : Json(nullptr);
+  return all.dump();
+}
+
 void add_metrics(metrics::Snapshot& out, const Status& status) {
   std::uint64_t undecodable = 0, epochs = 0, owners = 0;
   for (const auto& peer : status.peers) {

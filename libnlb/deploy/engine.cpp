@@ -7,6 +7,7 @@
 #include <random>
 
 #include "libnlb/bus/codec_topic.hpp"
+#include "libnlb/bus/report.hpp"
 #include "libnlb/bus/wiring.hpp"
 #include "libnlb/core/hash.hpp"
 #include "libnlb/daemon/clock.hpp"
@@ -265,12 +266,13 @@ std::string Engine::metrics_text() const {
   metrics::Snapshot snapshot;
   snapshot.add(metrics::leader, {}, leads() ? 1 : 0);
   if (controller_) controller_->collect(snapshot);
+  if (bus_) bus::add_metrics(snapshot, bus_->status());
   return metrics::exposition(snapshot);
 }
 
 std::string Engine::status_json() const {
-  if (controller_) return controller_->status_json(mono_now());
-  return "{\"tool\":\"nlb-deploy\",\"version\":\"" NLB_VERSION "\",\"leader\":" + nlohmann::json(leader()).dump() + ",\"services\":[]}";
+  if (controller_) return bus::with_bus(controller_->status_json(mono_now()), bus_.get());
+  return bus::with_bus("{\"tool\":\"nlb-deploy\",\"version\":\"" NLB_VERSION "\",\"leader\":" + nlohmann::json(leader()).dump() + ",\"services\":[]}", nullptr);
 }
 
 }  // namespace nlb::deploy

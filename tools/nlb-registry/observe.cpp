@@ -49,8 +49,6 @@ Json dismissed_json(const registry::Dismissals& dismissals) {
   return all;
 }
 
-Json bus_json(const bus::Bus* bus) { return bus ? Json::parse(bus::status_json(bus->status())) : Json(nullptr); }
-
 std::uint64_t open_descriptors() {
   std::uint64_t count = 0;
   if (DIR* folder = opendir("/proc/self/fd")) {
@@ -109,11 +107,10 @@ std::string status_json(const Service& service) {
       {"watchers", service.calls().watchers()}, {"calls_waiting", service.calls().waiting()},
       {"checks", {{"modules", checks.modules}, {"open", checks.open}, {"waiting", checks.waiting}, {"done", checks.done}, {"failed", checks.failed}}},
       {"store", {{"commits", store.commits}, {"failed", store.failed}, {"owed", store.owed}, {"waiting", store.waiting}, {"last_error", store.last_error}}},
-      {"bus", bus_json(service.bus())},
       {"channels_opened", engine.pool().counters().opened}, {"channels_closed", engine.pool().counters().closed},
       {"channels", channels_json(engine.pool())}, {"modules", modules_json(engine)},
       {"dismissed", dismissed_json(engine.members().dismissals())}};
-  return cli::json_line(status);
+  return bus::with_bus(cli::json_line(status), service.bus());
 }
 
 std::string metrics_text(const Service& service) {

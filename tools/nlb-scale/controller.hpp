@@ -13,6 +13,7 @@
 #include "libnlb/bus/bus.hpp"
 #include "libnlb/cli/config_file.hpp"
 #include "libnlb/daemon/loop.hpp"
+#include "libnlb/metrics/exposition.hpp"
 #include "tools/nlb-scale/facts.hpp"
 #include "tools/nlb-scale/keeper.hpp"
 #include "tools/nlb-scale/scaler.hpp"
@@ -52,7 +53,7 @@ class Controller final : private TrafficSink {
   Result<v1::Forecast> forecast(const std::string& service, Duration horizon) const;
   std::uint64_t revision() const { return revision_; }
 
-  std::string metrics_text() const;
+  void collect(metrics::Snapshot& into) const;
   std::string status_json() const;
 
  private:

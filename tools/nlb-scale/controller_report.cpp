@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "libnlb/bus/codec_topic.hpp"
-#include "libnlb/metrics/exposition.hpp"
 #include "tools/nlb-scale/controller.hpp"
 
 namespace nlb::tool {
@@ -110,8 +109,7 @@ void Controller::publish_drains(const std::string& service) {
   publisher_.publish(bus::make_topic("drains", {service}), message.SerializeAsString());
 }
 
-std::string Controller::metrics_text() const {
-  metrics::Snapshot out;
+void Controller::collect(metrics::Snapshot& out) const {
   metrics::Histogram times;
   for (const auto& [key, s] : scalers_) {
     const auto* facts = facts_.find(key.first);
@@ -130,7 +128,6 @@ std::string Controller::metrics_text() const {
   }
   out.add(metrics::scale_decision_duration, {}, times);
   out.add(metrics::leader, {}, 1);
-  return metrics::exposition(out);
 }
 
 std::string Controller::status_json() const {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "libnlb/bus/report.hpp"
 #include "libnlb/bus/state_dir.hpp"
 #include "libnlb/bus/wiring.hpp"
 #include "libnlb/daemon/log.hpp"
@@ -92,6 +93,15 @@ Result<> Leader::start_bus(const cli::ConfigFile& file, std::uint64_t epoch) {
 void Leader::start_exporters(const config::Config& config) {
   exporters_ = std::make_unique<Exporters>(config.scale.prometheus, config.scale.interval, loop_,
                                            [self = self_]() -> Controller* { return *self == nullptr ? nullptr : (*self)->controller_.get(); });
+}
+
+std::string Leader::status_json() const { return bus::with_bus(controller_->status_json(), bus_.get()); }
+
+std::string Leader::metrics_text() const {
+  metrics::Snapshot out;
+  controller_->collect(out);
+  bus::add_metrics(out, bus_->status());
+  return metrics::exposition(out);
 }
 
 Result<> Leader::reload(const cli::ConfigFile& file) {

@@ -23,7 +23,8 @@ class Leader {
   static Result<std::unique_ptr<Leader>> start_elected(const cli::ConfigFile& file, daemon::ControlLoop& loop, bool lines_on_stdin,
                                                        std::shared_ptr<store::Store> store, store::Condition fence);
   ~Leader();
-  Controller& controller() { return *controller_; }
+  std::string status_json() const;
+  std::string metrics_text() const;
   Result<> reload(const cli::ConfigFile& file);
 
  private:

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "libnlb/bus/report.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/store/campaign.hpp"
 #include "libnlb/store/open.hpp"
@@ -84,8 +85,8 @@ class Standby {
   }
 
   std::string not_ready() const { return leader_ ? std::string() : "standby: " + waiting_for_; }
-  std::string status() const { return leader_ ? leader_->controller().status_json() : "{\"tool\":\"nlb-scale\",\"leading\":false}"; }
-  std::string metrics() const { return leader_ ? leader_->controller().metrics_text() : "# TYPE nlb_leader gauge\nnlb_leader 0\n"; }
+  std::string status() const { return leader_ ? leader_->status_json() : bus::with_bus("{\"tool\":\"nlb-scale\",\"leading\":false}", nullptr); }
+  std::string metrics() const { return leader_ ? leader_->metrics_text() : "# TYPE nlb_leader gauge\nnlb_leader 0\n"; }
   Result<> reload() {
     auto fresh = load(options_.config);
     if (!fresh) return tl::unexpected(fresh.error());
