@@ -32,11 +32,6 @@ Refusal refusal_of(const Dismissal& dismissal) {
   return {RefusalKind::dismissed, id + " was " + dismissal.module->state.reason + ": stop; nlb-registry unregister --cancel " + id + " lets it in again"};
 }
 
-// Why a module is unhealthy changes often and changes nothing; why it drains is somebody's word.
-bool same_use(const ModuleState& a, const ModuleState& b) {
-  return a.phase == b.phase && a.health == b.health && (a.phase != Phase::draining || a.reason == b.reason);
-}
-
 }  // namespace
 
 std::optional<ModuleKey> parse_module_id(std::string_view id) {
@@ -90,10 +85,8 @@ Outcome<Registered> Membership::renew(Member& member, Module module, const Calle
   }
   if (module.check.kind != old.check.kind || module.protocol != old.protocol) member.health.forget_checks();
   else if (other_process || moved) hand_over(member.health, module.check);
-  if (other_process || readmit || !member.dismissed) {      // who registers isn't leaving, unless an operator wanted it; an operator's drain stays
-    member.remove_at.reset();
-    set_flag(member, &Member::dismissed, false);
-  }
+  const bool stays_out = member.departure.dismissed && !other_process && !readmit;
+  if (!stays_out) member.departure.stay();      // who registers isn't leaving; an operator's drain stays
   member.renewed_at = now;
   set_suspect(member, std::nullopt);
   census_.remove(counted(member));
@@ -103,8 +96,7 @@ Outcome<Registered> Membership::renew(Member& member, Module module, const Calle
   module.state = old.state;
   const bool changed = module != old;
   if (changed) member.module = std::make_shared<const Module>(std::move(module));
-  const bool state_changed = member.unkept || !same_use(state_of(member), member.module->state);
-  if (changed || state_changed) publish(member, Notice::Kind::changed, other_process ? "a newer process took the name over" : "registered again");
+  if (changed || has_news(member)) publish(member, Notice::Kind::changed, other_process ? "a newer process took the name over" : "registered again");
   reschedule(member, deadline(member));
   return Registered{member.module, member.lease_id, false};
 }
@@ -115,13 +107,10 @@ void Membership::restore(Stored stored, MonoTime now) {
   const auto state = stored.module.state;
   auto& member = insert(std::move(stored.module), std::move(stored.caller), stored.lease_id, now);
   (member.module->check.kind == CheckKind::none ? member.health.reported : member.health.checked) = state.health;   // until checks say else
-  member.operator_drain = stored.operator_drain;
-  member.dismissed = stored.dismissed;
-  if (state.phase == Phase::draining) {
-    member.drain_reason = state.reason;
-    if (!stored.operator_drain || stored.dismissed) member.remove_at = now + member.module->lease;     // it was leaving
-  }
-  if (!same_use(state_of(member), state)) publish(member, Notice::Kind::changed, "restored");
+  const bool leaving = state.phase == Phase::draining && (!stored.operator_drain || stored.dismissed);
+  member.departure = {stored.operator_drain, leaving ? std::optional(now + member.module->lease) : std::nullopt, stored.dismissed, state.reason};
+  member.told = member.departure;
+  publish_if_changed(member, "restored");
 }
 
 Membership::Member& Membership::insert(Module module, std::string caller, std::uint64_t lease_id, MonoTime now) {
@@ -163,7 +152,7 @@ Outcome<BeatReply> Membership::heartbeat(std::string_view id, std::uint64_t leas
   if (reply.state.phase == Phase::draining) {
     reply.wish = Wish::drain;
     reply.reason = reply.state.reason;
-    if (member.remove_at) reply.drain_remaining = std::max(Duration{}, *member.remove_at - now);
+    if (const auto at = member.departure.remove_at) reply.drain_remaining = std::max(Duration{}, *at - now);
   }
   return reply;
 }
@@ -192,15 +181,14 @@ Outcome<ModuleState> Membership::remove(std::string_view id, std::uint64_t lease
   auto found = member_of(id, lease_id);
   if (!found) return refuse<ModuleState>(std::move(found.error()));
   auto& member = **found;
-  if (lease_id == 0) set_flag(member, &Member::dismissed, true);
   const bool at_once = !drain || *drain <= Duration{};
-  member.drain_reason = reason.empty() ? at_once ? "unregistered" : "leaving" : shortened(std::move(reason));
+  if (reason.empty()) reason = at_once ? "unregistered" : "leaving";
+  member.departure.leave(now + std::min(drain.value_or(Duration{}), drain_max), lease_id == 0, shortened(std::move(reason)));
   if (at_once) {
     const auto last = member.module->state;
-    erase(member, member.drain_reason);
+    erase(member, member.departure.reason);
     return last;
   }
-  member.remove_at = now + std::min(*drain, drain_max);
   publish_if_changed(member, "draining");
   reschedule(member, deadline(member));
   return member.module->state;
@@ -210,12 +198,8 @@ Outcome<ModuleState> Membership::set_drain(std::string_view id, bool drain, std:
   auto found = member_of(id, 0);
   if (!found) return refuse<ModuleState>(std::move(found.error()));
   auto& member = **found;
-  set_flag(member, &Member::operator_drain, drain);
-  if (!drain) {
-    member.remove_at.reset();
-    set_flag(member, &Member::dismissed, false);
-  }
-  member.drain_reason = reason.empty() ? "drained by the operator" : shortened(std::move(reason));
+  member.departure.drain(reason.empty() ? "drained by the operator" : shortened(std::move(reason)));
+  if (!drain) member.departure = {};
   publish_if_changed(member, drain ? "draining" : "drain cancelled");
   return member.module->state;
 }
@@ -228,31 +212,27 @@ Outcome<void> Membership::readmit(std::string_view id) {
     return {};
   }
   const auto found = members_.find(id);
-  if (found == members_.end() || !found->second.dismissed)
+  if (found == members_.end() || !found->second.departure.dismissed)
     return refuse<void>({RefusalKind::unknown_module, "readmit " + shown(id) + ": no operator has taken it out: there is nothing to cancel"});
   auto& member = found->second;
-  member.remove_at.reset();
-  set_flag(member, &Member::dismissed, false);
+  member.departure.stay();
   publish_if_changed(member, "readmitted");
   return {};
 }
 
 void Membership::drain_listed(std::string_view service, const Listed& listed) {
-  constexpr std::string_view mark = "nlb-scale: ";   // begins the reason of each of its drains, and is kept with it
   for (auto& [id, member] : members_) {
     if (member.module->service != service) continue;
     const auto wanted = listed.find(member.module->name);
-    const bool ours = member.operator_drain && member.drain_reason.starts_with(mark);
-    if (wanted != listed.end() && !member.operator_drain) member.drain_reason = shortened(std::string(mark) + wanted->second);
-    else if (wanted != listed.end() || !ours) continue;
-    set_flag(member, &Member::operator_drain, wanted != listed.end());
-    publish_if_changed(member, member.operator_drain ? "draining" : "called back by nlb-scale");
+    member.departure.listed(wanted == listed.end() ? nullptr : &wanted->second);
+    member.departure.reason = shortened(std::move(member.departure.reason));
+    publish_if_changed(member, member.departure.drained ? "draining" : "called back by nlb-scale");
   }
 }
 
 void Membership::sessions_ended(std::string_view id) {
   const auto found = members_.find(id);
-  if (found != members_.end() && found->second.remove_at) erase(found->second, "drained");
+  if (found != members_.end() && found->second.departure.remove_at) erase(found->second, "drained");
 }
 
 // ---- time
@@ -278,18 +258,18 @@ MonoTime Membership::lease_end(const Member& member) const {
 
 MonoTime Membership::deadline(const Member& member) const {
   const auto end = lease_end(member);
-  return member.remove_at ? std::min(end, *member.remove_at) : end;
+  return member.departure.remove_at ? std::min(end, *member.departure.remove_at) : end;
 }
 
 void Membership::settle(Member& member, MonoTime now) {
-  if (member.remove_at && *member.remove_at <= now) return erase(member, "drain time is over");
+  if (member.departure.remove_at && *member.departure.remove_at <= now) return erase(member, "drain time is over");
   if (lease_end(member) > now) return reschedule(member, deadline(member));
   lease_over(member, now);
 }
 
 void Membership::lease_over(Member& member, MonoTime now) {
   const auto service = member.module->service;      // a copy: publishing replaces the record
-  if (member.remove_at || census_.of_service(service) < mass_least) {
+  if (member.departure.remove_at || census_.of_service(service) < mass_least) {
     ++counters_.expirations;
     return erase(member, "lease ended");
   }
@@ -323,9 +303,9 @@ void Membership::reschedule(Member& member, MonoTime at) {
 ModuleState Membership::state_of(const Member& member) const {
   const auto kind = member.module->check.kind;
   ModuleState state{Phase::up, effective(member.health, kind), reason(member.health, kind)};
-  if (member.operator_drain || member.remove_at) {
+  if (member.departure.draining()) {
     state.phase = Phase::draining;
-    state.reason = member.drain_reason;
+    state.reason = member.departure.reason;
   } else if (member.suspect_since) {
     state.phase = Phase::suspect;
     state.reason = "no heartbeat for its lease time, like others of its service";
@@ -337,17 +317,24 @@ void Membership::publish(Member& member, Notice::Kind kind, std::string reason) 
   auto next = *member.module;
   next.state = state_of(member);
   member.module = std::make_shared<const Module>(std::move(next));
-  member.unkept = false;
+  member.told = member.departure;
   notices_.push_back({kind, member.module, std::move(reason), ++revision_});
 }
 
+// Why a module is unhealthy changes often and changes nothing.
+bool Membership::has_news(const Member& member) const {
+  const auto state = state_of(member);
+  const auto& known = member.module->state;
+  return state.phase != known.phase || state.health != known.health || member.departure != member.told;
+}
+
 void Membership::publish_if_changed(Member& member, std::string reason) {
-  if (member.unkept || !same_use(state_of(member), member.module->state)) publish(member, Notice::Kind::changed, std::move(reason));
+  if (has_news(member)) publish(member, Notice::Kind::changed, std::move(reason));
 }
 
 void Membership::erase(Member& member, std::string reason) {
   if (member.suspect_since) census_.leaves_silent(member.module->service);
-  if (member.dismissed) dismiss(member);
+  if (member.departure.dismissed) dismiss(member);
   ++counters_.removals;
   notices_.push_back({Notice::Kind::removed, member.module, std::move(reason), ++revision_});
   census_.remove(counted(member));
@@ -357,15 +344,11 @@ void Membership::erase(Member& member, std::string reason) {
 
 void Membership::dismiss(const Member& member) {
   auto last = *member.module;
-  last.state.reason = shortened("taken out by the operator: " + member.drain_reason);
+  last.state.reason = shortened("taken out by the operator: " + member.departure.reason);
   forget(dismissals_.add({std::make_shared<const Module>(std::move(last)), member.lease_id, ticked_at_}));
 }
 
 void Membership::forget(std::vector<ModuleKey> keys) { std::move(keys.begin(), keys.end(), std::back_inserter(forgotten_)); }
-
-void Membership::set_flag(Member& member, bool Member::*flag, bool value) {
-  if (std::exchange(member.*flag, value) != value) member.unkept = true;
-}
 
 template <class T>
 Outcome<T> Membership::refuse(Refusal refusal) {
@@ -403,7 +386,7 @@ std::optional<Stored> Membership::stored(const ModuleKey& key) const {
   const auto id = module_id(key);
   if (const auto found = members_.find(id); found != members_.end()) {
     const auto& m = found->second;
-    return Stored{*m.module, m.lease_id, m.caller, m.operator_drain, m.dismissed, false};
+    return Stored{*m.module, m.lease_id, m.caller, m.departure.drained, m.departure.dismissed, false};
   }
   if (const auto* dismissal = dismissals_.find(id)) return Stored{*dismissal->module, dismissal->lease_id, {}, false, true, true};
   return std::nullopt;
@@ -417,7 +400,7 @@ std::optional<MemberView> Membership::find(std::string_view id) const {
 }
 
 MemberView Membership::view(const Member& m) const {
-  return {m.module, m.health, m.load, m.load_at, lease_end(m), m.lease_id, m.heartbeats, m.caller, m.operator_drain};
+  return {m.module, m.health, m.load, m.load_at, lease_end(m), m.lease_id, m.heartbeats, m.caller, m.departure.drained};
 }
 
 std::vector<ModulePtr> Membership::list() const {

@@ -26,6 +26,7 @@
 
 #include "libnlb/registry/admission.hpp"
 #include "libnlb/registry/census.hpp"
+#include "libnlb/registry/departure.hpp"
 #include "libnlb/registry/dismissals.hpp"
 #include "libnlb/registry/health.hpp"
 
@@ -147,11 +148,7 @@ class Membership {
     MonoTime renewed_at;
     Due::iterator due;
     std::optional<MonoTime> suspect_since;
-    std::optional<MonoTime> remove_at;
-    std::string drain_reason;
-    bool operator_drain = false;
-    bool dismissed = false;      // it leaves because an operator took it out
-    bool unkept = false;         // one of these two changed since the last notice
+    Departure departure, told;   // told: as of the last notice
     HealthFacts health;
     Load load;
     MonoTime load_at;
@@ -171,6 +168,7 @@ class Membership {
   Outcome<T> refuse(Refusal refusal);
   Outcome<Member*> member_of(std::string_view id, std::uint64_t lease_id);
   void publish(Member& member, Notice::Kind kind, std::string reason);
+  bool has_news(const Member& member) const;
   void publish_if_changed(Member& member, std::string reason);
   ModuleState state_of(const Member& member) const;
   MonoTime lease_end(const Member& member) const;
@@ -182,7 +180,6 @@ class Membership {
   void erase(Member& member, std::string reason);
   void dismiss(const Member& member);
   void forget(std::vector<ModuleKey> keys);
-  static void set_flag(Member& member, bool Member::*flag, bool value);
   std::uint64_t new_lease_id();
   std::string shortened(std::string text) const;
   MemberView view(const Member& member) const;
