@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 
+os.environ.setdefault("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "1000")   # else pings' answers are read after keepalive's 3 s
 import grpc
 
 

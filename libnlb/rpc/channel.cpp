@@ -1,5 +1,7 @@
 #include "libnlb/rpc/channel.hpp"
 
+#include <cstdlib>
+
 #include <grpcpp/create_channel.h>
 
 namespace nlb::rpc {
@@ -34,6 +36,8 @@ void set_server_arguments(grpc::ServerBuilder& builder) {
       {GRPC_ARG_ALLOW_REUSEPORT, 0}};                                      // a port that is taken is an error, not shared in silence
   for (const auto& [name, value] : arguments) builder.AddChannelArgument(name, value);
 }
+
+void read_idle_channels() { ::setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", std::to_string(idle_read_ms).c_str(), 0); }
 
 std::string target_of(const Endpoint& endpoint) { return to_string(endpoint); }
 

@@ -18,6 +18,7 @@ namespace nlb::rpc {
 
 inline constexpr int message_bytes_max = 16 << 20;
 inline constexpr int client_keepalive_ms = 10000, client_keepalive_timeout_ms = 3000;
+inline constexpr int idle_read_ms = 1000;                          // less than the timeouts of both ends' pings
 inline constexpr int connect_timeout_ms = 5000;
 inline constexpr int server_min_ping_ms = 5000;                    // half the clients' interval
 inline constexpr int server_keepalive_ms = 30000, server_keepalive_timeout_ms = 5000;
@@ -25,9 +26,15 @@ inline constexpr int server_idle_max_ms = 15 * 60 * 1000;
 inline constexpr int server_age_max_ms = 30 * 60 * 1000, server_age_grace_ms = 5000;
 inline constexpr int streams_per_connection_max = 1000;
 static_assert(2 * server_min_ping_ms <= client_keepalive_ms);
+static_assert(idle_read_ms < client_keepalive_timeout_ms && idle_read_ms < server_keepalive_timeout_ms);
 
 grpc::ChannelArguments client_arguments();
 void set_server_arguments(grpc::ServerBuilder& builder);
+
+// For a process that only calls and blocks. Between two calls nobody reads its connections but gRPC itself, every 5 s by default: the
+// answer to a keepalive ping would come too late, and 13 s after a call its own keepalive would take the connection for dead. Call it
+// before the first channel, with one thread: it sets gRPC's environment variable, unless the user has.
+void read_idle_channels();
 
 std::string target_of(const Endpoint& endpoint);                   // "127.0.0.1:50051", "unix:/run/nlb/registry.sock"
 

@@ -6,6 +6,7 @@
 namespace nlb::rpc {
 
 Result<std::unique_ptr<RegistryClient>> RegistryClient::make(ClientOptions options) {
+  read_idle_channels();
   std::unique_ptr<RegistryClient> client(new RegistryClient(std::move(options)));
   for (const auto& registry : client->options_.registries) {
     auto channel = make_channel(registry, client->options_.tls);
