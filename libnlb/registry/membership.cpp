@@ -274,7 +274,7 @@ void Membership::lease_over(Member& member, MonoTime now) {
     return erase(member, "lease ended");
   }
   const bool two_witnesses = member.module->state.health == Health::unhealthy;
-  const bool first = !member.suspect_since;
+  const bool first = !member.suspect_since || *member.suspect_since < hearing_since_;      // or again: before a sleep doesn't count
   if (first) {
     ++counters_.suspicions;
     set_suspect(member, now);

@@ -148,6 +148,19 @@ TEST_CASE("a registry that was stopped for a while blames nobody") {
   CHECK(f.membership.size() == 0);
 }
 
+TEST_CASE("who was suspect before a sleep of the registry is judged with its neighbours after it, not before them") {
+  Fixture f;
+  std::vector<Registered> all;
+  for (int i = 0; i < 10; ++i) all.push_back(f.add(record("web-" + std::to_string(i))));
+  pass(f.membership, 0s, 25s);
+  for (int i = 1; i < 10; ++i) REQUIRE(f.membership.heartbeat("web/web-" + std::to_string(i), all[i].lease_id, {}, at(25s)).has_value());
+  pass(f.membership, 25s, 31s);
+  REQUIRE(f.phase("web/web-0") == Phase::suspect);
+  f.membership.tick(at(100s));          // SIGSTOP, SIGCONT; and then the network is gone
+  pass(f.membership, 100s, 200s);
+  CHECK(f.membership.size() == 10);
+}
+
 TEST_CASE("a clock that stands still or goes back removes nobody") {
   Fixture f;
   f.add(record("web-1"));
