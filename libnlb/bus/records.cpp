@@ -1,6 +1,7 @@
 #include "libnlb/bus/records.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "libnlb/bus/codec_topic.hpp"
 #include "nlb/v1/bus.pb.h"
@@ -101,6 +102,26 @@ Result<registry::Module> from_proto(const v1::Module& m) {
   out.state = {same_number(m.state().phase(), registry::Phase::draining), same_number(m.state().health(), registry::Health::unhealthy),
                m.state().reason()};
   return out;
+}
+
+namespace {
+
+// Of an enum, as its caller sent it: proto3 hands over any number, and a reader would take one that it doesn't know for another.
+Result<> known_number(std::string_view field, int value, std::span<const std::string_view> names, int from) {
+  if (value >= from && value < from + static_cast<int>(names.size())) return {};
+  std::string words;
+  for (std::size_t i = 0; i < names.size(); ++i) words += (i == 0 ? "" : ", ") + std::string(names[i]) + " (" + std::to_string(from + static_cast<int>(i)) + ")";
+  return fail(ErrorKind::bad_input, std::string(field) + " " + std::to_string(value) + " is not known: say one of " + words);
+}
+
+}  // namespace
+
+Result<registry::Module> from_registration(const v1::Module& m) {
+  if (m.protocol() != v1::PROTOCOL_UNSPECIFIED)      // which is missing, and refused as that
+    if (auto ok = known_number("protocol", m.protocol(), std::span(protocol_names).first<protocol_count - 1>(), v1::PROTOCOL_HTTP); !ok) return tl::unexpected(ok.error());
+  if (auto ok = known_number("send_proxy", m.send_proxy(), registry::send_proxy_names, v1::SEND_PROXY_NONE); !ok) return tl::unexpected(ok.error());
+  if (auto ok = known_number("check.kind", m.check().kind(), registry::check_kind_names, v1::CHECK_KIND_PROTOCOL); !ok) return tl::unexpected(ok.error());
+  return from_proto(m);
 }
 
 v1::HealthDetail to_proto(const registry::ModuleKey& key, const registry::HealthFacts& facts, registry::CheckKind kind) {

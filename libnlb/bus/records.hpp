@@ -12,6 +12,8 @@ namespace nlb::bus {
 
 v1::Module to_proto(const registry::Module& module);
 Result<registry::Module> from_proto(const v1::Module& message);     // bad_input names the field
+// What a caller registers: numbers that stand for nothing are bad_input too, where a reader of the bus takes a newer one for the last it knows.
+Result<registry::Module> from_registration(const v1::Module& message);
 v1::HealthDetail to_proto(const registry::ModuleKey& key, const registry::HealthFacts& facts, registry::CheckKind kind);
 
 v1::Protocol to_proto(Protocol protocol);

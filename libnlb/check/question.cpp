@@ -106,6 +106,7 @@ Step Question::begin() const {
   if (connect_only_) return good();
   switch (protocol_) {
     case Protocol::http:
+      if (!target_.empty() && !registry::is_path(target_)) return bad("http: nothing was asked: the check's target is no path: register one such as /healthz");
       return say("GET " + (target_.empty() ? "/" : target_) + " HTTP/1.1\r\nHost: " + host_ + "\r\nUser-Agent: nlb-registry\r\nAccept: */*\r\nConnection: close\r\n\r\n");
     case Protocol::redis: return say("PING\r\n");
     case Protocol::postgresql: return say({'\0', '\0', '\0', '\x08', '\x04', '\xd2', '\x16', '\x2f'});

@@ -1,7 +1,8 @@
 // The question that tells a live server of a protocol from a port that merely accepts: what to send, and what its answer means. Pure:
 // bytes in, bytes out. Each question is the smallest one that the server's own log and limits don't hold against us.
 //
-//   http        GET (RFC 9112). With a target of the user's choice 200 to 399 is good; without, any answer below 500 is
+//   http        GET (RFC 9112). With a target of the user's choice 200 to 399 is good; without, any answer below 500 is. A target that
+//               is no path (registry/module.hpp) is never sent: bad at once
 //   redis       PING: +PONG, or -NOAUTH and -NOPERM (it works, it only doesn't know us); -LOADING and the like are bad
 //   postgresql  SSLRequest (section 55.2.10 of its manual): S or N; an E is its error
 //   mysql       the greeting (protocol 10). Leaving then would count as an aborted handshake and, after max_connect_errors, lock us

@@ -6,13 +6,15 @@
 #include <charconv>
 #include <optional>
 
+#include "libnlb/core/excerpt.hpp"
+
 namespace nlb {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> v4_mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 tl::unexpected<Error> refuse(std::string_view text, std::string_view why) {
-  return fail(ErrorKind::bad_input, "'" + std::string(text) + "' " + std::string(why));
+  return fail(ErrorKind::bad_input, "'" + excerpt(text) + "' " + std::string(why));
 }
 
 template <class Number>

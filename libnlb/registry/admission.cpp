@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "libnlb/core/excerpt.hpp"
+
 namespace nlb::registry {
 
 namespace {
@@ -13,8 +15,7 @@ Complaint wrong(std::string text) { return Refusal{RefusalKind::bad_field, std::
 
 Complaint check_name(std::string_view what, std::string_view text, const Limits& limits) {
   if (is_name(text, limits.name_bytes_max)) return std::nullopt;
-  const auto shown = std::string(text.substr(0, 40));
-  return wrong(std::string(what) + " \"" + shown + "\" is no name: it has 1 to " + std::to_string(limits.name_bytes_max) +
+  return wrong(std::string(what) + " \"" + excerpt(text, 40) + "\" is no name: it has 1 to " + std::to_string(limits.name_bytes_max) +
                " letters, digits, '.', '_', '-' or ':'");
 }
 
@@ -32,6 +33,8 @@ Complaint check_names(const Module& m, const Limits& limits) {
 Complaint check_numbers(const Module& m, const Limits& limits) {
   if (m.protocol == Protocol::unknown) return wrong("protocol is missing: name one of http tls mysql postgresql mongodb redis rtmp");
   if (m.weight > 65535) return wrong("weight " + std::to_string(m.weight) + " is too large: it is at most 65535");
+  if (m.priority > priority_max)
+    return wrong("priority " + std::to_string(m.priority) + " is too large: it is 0 to " + std::to_string(priority_max) + ", lower first");
   if (m.lease < limits.lease_min || m.lease > limits.lease_max)
     return wrong("lease " + format_duration(m.lease) + " is out of range: ask for " + format_duration(limits.lease_min) + " to " +
                  format_duration(limits.lease_max));
@@ -53,7 +56,17 @@ Complaint check_labels(const Module& m, const Limits& limits) {
     if (value.size() > limits.label_bytes_max)
       return wrong("the value of label " + key + " is too long: at most " + std::to_string(limits.label_bytes_max) + " bytes");
   }
-  if (m.check.target.size() > limits.label_bytes_max) return wrong("the check's target is too long: at most " + std::to_string(limits.label_bytes_max) + " bytes");
+  return std::nullopt;
+}
+
+Complaint check_target(const Module& m, const Limits& limits) {
+  const auto& target = m.check.target;
+  if (target.empty()) return std::nullopt;
+  if (target.size() > limits.label_bytes_max) return wrong("the check's target is too long: at most " + std::to_string(limits.label_bytes_max) + " bytes");
+  if (!is_visible(target))
+    return wrong("check target \"" + excerpt(target, 40) + "\" has a character that no target has: visible ASCII only, anything else percent-encoded, such as %20");
+  if (m.check.kind == CheckKind::protocol && m.protocol == Protocol::http && !is_path(target))
+    return wrong("check target \"" + excerpt(target, 40) + "\" is no path: it begins with '/', such as /healthz");
   return std::nullopt;
 }
 
@@ -95,6 +108,7 @@ Complaint first_complaint(const Module& m, const Limits& limits, const Caller& c
   if (auto c = check_names(m, limits)) return c;
   if (auto c = check_numbers(m, limits)) return c;
   if (auto c = check_labels(m, limits)) return c;
+  if (auto c = check_target(m, limits)) return c;
   if (auto c = check_claim(m, caller)) return c;
   if (auto c = check_address("data address", m.data, limits)) return c;
   return m.control ? check_address("control address", *m.control, limits) : std::nullopt;

@@ -11,8 +11,19 @@ namespace nlb::registry {
 
 namespace {
 
-std::optional<double> sane(std::optional<double> value) {
+// A figure that can't be is not known, whatever else the heartbeat says: a lost lease would be the worse answer to a broken probe.
+std::optional<double> possible(std::optional<double> value) {
   return value && std::isfinite(*value) && *value >= 0 ? value : std::nullopt;
+}
+
+// A busy module's own measurement may come out a little above 100, and must not be missing just then.
+std::optional<double> percent(std::optional<double> value) {
+  value = possible(value);
+  return value ? std::optional(std::min(*value, 100.0)) : value;
+}
+
+Load possible(const Load& load) {
+  return {percent(load.cpu_percent), percent(load.memory_percent), possible(load.requests_per_second), possible(load.errors_per_second), load.connections};
 }
 
 // Whoever takes a name over is listening already, or would not register: it counts as good as the one before until its first check, which
@@ -141,7 +152,7 @@ Outcome<BeatReply> Membership::heartbeat(std::string_view id, std::uint64_t leas
   ++member.heartbeats;
   member.renewed_at = std::max(member.renewed_at, now);
   if (load) {
-    member.load = {sane(load->cpu_percent), sane(load->memory_percent), sane(load->requests_per_second), sane(load->errors_per_second), load->connections};
+    member.load = possible(*load);
     member.load_at = now;
   }
   if (member.suspect_since) {

@@ -52,7 +52,7 @@ struct Registered {
   bool created = false;
 };
 
-struct Load {                 // absent: not known
+struct Load {                 // absent: not known; percentages are 0 to 100, the rest 0 or more
   std::optional<double> cpu_percent, memory_percent, requests_per_second, errors_per_second;
   std::optional<std::uint32_t> connections;
 };

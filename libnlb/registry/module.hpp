@@ -44,9 +44,18 @@ struct HealthSpec {
   std::uint32_t rise = 2;      // good answers in a row that end an unhealthy time; the very first good answer counts at once
   std::uint32_t fall = 3;      // bad answers in a row that end a healthy time
   double jitter = 0.1;         // share of the interval, so that checks don't march in step
-  std::string target;          // HTTP path of a protocol check, service name of a gRPC check; empty: "/" or the whole server
+  std::string target;          // HTTP path (is_path) of a protocol check, service name of a gRPC check; empty: "/" or the whole server
   bool operator==(const HealthSpec&) const = default;
 };
+
+// What may stand in a request line, or in the name of a gRPC service: visible ASCII (RFC 9112 section 3.2 has no space and no control
+// characters there, which could end the line and begin a header).
+constexpr bool is_visible(std::string_view text) {
+  for (const char c : text)
+    if (c <= ' ' || c >= 127) return false;
+  return true;
+}
+constexpr bool is_path(std::string_view target) { return target.starts_with('/') && is_visible(target); }
 
 struct ModuleKey {
   std::string service;
@@ -62,6 +71,8 @@ struct ModuleState {
   bool operator==(const ModuleState&) const = default;
 };
 
+inline constexpr std::uint32_t priority_max = 255;
+
 struct Module {
   std::string name;
   std::string service;
@@ -72,7 +83,7 @@ struct Module {
   std::string colour;
   std::uint32_t weight = 100;          // 0 to 65535; 0 gets no new sessions
   std::string zone;
-  std::uint32_t priority = 0;          // lower first; a higher tier is used when the lower has no usable module
+  std::uint32_t priority = 0;          // 0 to priority_max, lower first; a higher tier is used when the lower has no usable module
   bool backup = false;
   std::uint32_t max_connections = 10000;
   SendProxy send_proxy = SendProxy::none;

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "libnlb/core/excerpt.hpp"
+
 namespace nlb::rpc {
 
 namespace {
@@ -10,6 +12,12 @@ constexpr std::array<std::string_view, 17> names = {
     "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED",
     "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
     "UNAUTHENTICATED"};
+
+// A status travels in a header, each byte beyond ASCII as three, and gRPC's peers take headers of 8 KiB: a longer one would reach them
+// as a RESOURCE_EXHAUSTED of their own library's.
+constexpr std::size_t text_bytes_max = 2048;
+
+std::string bounded(const std::string& text) { return text.size() > text_bytes_max ? excerpt(text, text_bytes_max) : text; }
 
 constexpr grpc::StatusCode code_of(registry::RefusalKind kind) {
   using enum registry::RefusalKind;
@@ -65,8 +73,8 @@ constexpr ErrorKind kind_of(grpc::StatusCode code) {
 
 }  // namespace
 
-grpc::Status to_status(const registry::Refusal& refusal) { return {code_of(refusal.kind), refusal.text}; }
-grpc::Status to_status(const Error& error) { return {code_of(error.kind), error.text}; }
+grpc::Status to_status(const registry::Refusal& refusal) { return {code_of(refusal.kind), bounded(refusal.text)}; }
+grpc::Status to_status(const Error& error) { return {code_of(error.kind), bounded(error.text)}; }
 
 Error to_error(const grpc::Status& status, std::string_view what) {
   const auto code = status.error_code();

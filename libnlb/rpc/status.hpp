@@ -1,4 +1,5 @@
-// Between our errors and gRPC's status codes. The text travels as it is: it says what failed, why, and what to do.
+// Between our errors and gRPC's status codes. The text travels as it is, up to 2 KiB: it says what
+// failed, why, and what to do.
 #pragma once
 
 #include <grpcpp/support/status.h>

@@ -18,6 +18,10 @@ refused INVALID_ARGUMENT "10ms to the interval" --name a "${module[@]}" --check-
 refused INVALID_ARGUMENT "give one, or check by tcp or protocol" --name a --protocol redis --address 127.0.0.1:6379 --check grpc
 refused INVALID_ARGUMENT "name the address that forwarders should connect to" --name a --protocol redis --address 0.0.0.0:6379
 refused INVALID_ARGUMENT "is a name" --name a --protocol redis --address somewhere:6379
+refused INVALID_ARGUMENT "is no path: it begins with '/'" --name a --protocol http --address 127.0.0.1:80 --check-target healthz
+refused INVALID_ARGUMENT "visible ASCII only" --name a --protocol http --address 127.0.0.1:80 --check-target $'/a\r\nX-Evil: y'
+refused INVALID_ARGUMENT "xxx...' is no address" --name a --protocol http --address "$(printf 'x%.0s' {1..9000})"
+assert_exit 2 registry register --name a "${module[@]}" --priority 256
 refused PERMISSION_DENIED "add its network to registry.allow_addresses" --name a --protocol redis --address 192.0.2.1:6379
 refused PERMISSION_DENIED "control address 192.0.2.1:1" --name a "${module[@]}" --control 192.0.2.1:1
 "$NLB_BIN/registry_load" flood "127.0.0.1:$REGISTRY_PORT" --count 55 --service web --window 1 >"$TEMP/flood.json"
@@ -34,4 +38,4 @@ done
 assert_exit 6 registry unregister redis/1 --lease-id 42
 assert_contains "$(cat "$TEMP/stderr")" "ABORTED" "an old lease"
 assert_eq "$(registry stats -o ndjson | jq -cS .refusals)" \
-  '{"address_not_allowed":2,"bad_field":6,"older_incarnation":1,"protocol_full":5,"registry_full":1,"unknown_module":3,"wrong_lease":1}' "refusals by reason"
+  '{"address_not_allowed":2,"bad_field":8,"older_incarnation":1,"protocol_full":5,"registry_full":1,"unknown_module":3,"wrong_lease":1}' "refusals by reason"

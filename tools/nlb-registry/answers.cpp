@@ -118,7 +118,8 @@ std::optional<registry::Load> load_of(const v1::HeartbeatRequest& request) {
   return load;
 }
 
-v1::ModuleLoad news_of(const registry::MemberView& member, const registry::Load& load, Duration next) {
+v1::ModuleLoad news_of(const registry::MemberView& member, Duration next) {
+  const auto& load = member.load;
   v1::ModuleLoad news;
   news.set_service(member.module->service);
   news.set_module(member.module->name);

@@ -18,7 +18,7 @@ void for_each_sorted(const registry::Membership& members, const std::function<vo
 // What the record leaves open is as the configuration says.
 v1::Module with_defaults(v1::Module module, const config::HealthCheck& defaults);
 std::optional<registry::Load> load_of(const v1::HeartbeatRequest& request);
-v1::ModuleLoad news_of(const registry::MemberView& member, const registry::Load& load, Duration next);   // of a heartbeat, for the bus
+v1::ModuleLoad news_of(const registry::MemberView& member, Duration next);   // its load, for the bus; next: until the next heartbeat
 v1::ModuleState to_proto(const registry::ModuleState& state);
 
 void fill(v1::RegisterModuleReply& reply, const registry::Registered& added, const registry::Limits& limits);

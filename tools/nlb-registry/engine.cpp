@@ -116,7 +116,7 @@ rpc::RegistryHandlers Engine::handlers() {
 }
 
 void Engine::on_register(const registry::Caller& caller, const v1::RegisterModuleRequest& request, v1::RegisterModuleReply& reply, rpc::Done done) {
-  auto module = bus::from_proto(with_defaults(request.module(), check_defaults_));
+  auto module = bus::from_registration(with_defaults(request.module(), check_defaults_));
   if (!module) return done(rpc::to_status(module.error()));
   const auto added = members_->add(std::move(*module), caller, mono_now(), request.readmit());
   if (!added) return done(rpc::to_status(added.error()));
@@ -130,7 +130,7 @@ void Engine::on_heartbeat(const registry::Caller& caller, const v1::HeartbeatReq
   const auto beat = members_->heartbeat(request.module_id(), request.lease_id(), load_of(request), mono_now());
   if (!beat) return done(rpc::to_status(beat.error()));
   fill(reply, *beat);
-  if (const auto load = load_of(request)) publish_load(request.module_id(), *load, beat->lease / 3);
+  if (request.has_load() && beat->wish != registry::Wish::stop) publish_load(request.module_id(), beat->lease / 3);
   reply.set_epoch(epoch_);
   settle(nullptr);
   done(grpc::Status::OK);      // the lease isn't kept in the store: there is nothing to wait for
@@ -299,10 +299,11 @@ void Engine::publish_health(const registry::ModuleKey& key) {
            member ? bus::to_proto(key, member->health, member->module->check.kind).SerializeAsString() : std::string());
 }
 
-void Engine::publish_load(const std::string& id, const registry::Load& load, Duration next) {
+// As the membership took it: what a module can't know of itself goes no further.
+void Engine::publish_load(const std::string& id, Duration next) {
   const auto member = members_->find(id);
   if (!publish_ || !member) return;
-  publish_(bus::make_topic("loads", {member->module->service, member->module->name}), news_of(*member, load, next).SerializeAsString());
+  publish_(bus::make_topic("loads", {member->module->service, member->module->name}), news_of(*member, next).SerializeAsString());
 }
 
 void Engine::hear_drains(const bus::Change& change) {

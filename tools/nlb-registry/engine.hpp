@@ -82,7 +82,7 @@ class Engine {   // belongs to the loop's thread; handlers() may be called from 
   void kept(const registry::Notice& notice, const Result<>& result);
   void publish_module(const registry::ModuleKey& key);
   void publish_health(const registry::ModuleKey& key);
-  void publish_load(const std::string& id, const registry::Load& load, Duration next);
+  void publish_load(const std::string& id, Duration next);
   void hear_drains(const bus::Change& change);
 
   daemon::ControlLoop& loop_;

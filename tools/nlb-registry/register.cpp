@@ -80,7 +80,7 @@ void add_register(CLI::App& app, RegisterOptions& o) {
   app.add_option("--colour", o.colour, "blue, green; free text")->option_text("COLOUR");
   app.add_option("--weight", o.weight, "its share; 0 gets no new sessions (default: 100)")->check(CLI::Range(0u, 65535u))->option_text("N");
   app.add_option("--zone", o.zone, "its site")->option_text("ZONE");
-  app.add_option("--priority", o.priority, "lower first; a higher tier is for when the lower has nobody")->option_text("N");
+  app.add_option("--priority", o.priority, "0 to 255, lower first; a higher tier is for when the lower has nobody")->check(CLI::Range(0u, registry::priority_max))->option_text("N");
   app.add_flag("--backup", o.backup, "used only when no other module of the service is usable");
   app.add_option("--max-connections", o.max_connections, "sessions at the same time (default: 10000)")->option_text("N");
   app.add_option("--send-proxy", o.send_proxy, "the PROXY header that forwarders send it")->check(CLI::IsMember({"none", "v1", "v2"}));
@@ -90,7 +90,7 @@ void add_register(CLI::App& app, RegisterOptions& o) {
   app.add_option("--check", o.check, "how it is checked (default: the registry's)")->check(CLI::IsMember({"protocol", "tcp", "grpc", "none"}));
   app.add_option("--check-interval", o.check_interval, "between two checks")->option_text("DURATION");
   app.add_option("--check-timeout", o.check_timeout, "for one check")->option_text("DURATION");
-  app.add_option("--check-target", o.check_target, "HTTP path, or service of a gRPC check")->option_text("TEXT");
+  app.add_option("--check-target", o.check_target, "HTTP path, such as /healthz, or service of a gRPC check")->option_text("TEXT");
   app.add_option("--rise", o.rise, "good checks in a row that make it usable again")->option_text("N");
   app.add_option("--fall", o.fall, "failed checks in a row that make it unusable")->option_text("N");
   app.add_flag("--keep", o.keep, "stay: beat until a signal comes, then unregister");

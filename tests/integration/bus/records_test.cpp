@@ -42,6 +42,39 @@ TEST_CASE("a registration with nothing but the essentials gets the defaults") {
   CHECK_THAT(from_proto(message).error().text, Catch::Matchers::StartsWith("module web-1: data_address: "));
 }
 
+TEST_CASE("a registration's numbers that stand for nothing are refused, and a newer one on the bus is the last that we know") {
+  v1::Module good;
+  good.set_name("web-1");
+  good.set_protocol(v1::PROTOCOL_RTMP);
+  good.set_data_address("127.0.0.1:80");
+  REQUIRE(from_registration(good).has_value());
+  const auto text_for = [&](auto change) {
+    auto message = good;
+    change(message);
+    CHECK(from_proto(message).has_value());
+    const auto refused = from_registration(message);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().kind == ErrorKind::bad_input);
+    return refused.error().text;
+  };
+  for (const int n : {3, -1, 2147483647})
+    CHECK(text_for([&](v1::Module& m) { m.set_send_proxy(static_cast<v1::SendProxy>(n)); }) ==
+          "send_proxy " + std::to_string(n) + " is not known: say one of none (0), v1 (1), v2 (2)");
+  CHECK(text_for([](v1::Module& m) { m.mutable_check()->set_kind(static_cast<v1::CheckKind>(4)); }) ==
+        "check.kind 4 is not known: say one of protocol (0), tcp (1), grpc (2), none (3)");
+  CHECK_THAT(text_for([](v1::Module& m) { m.set_protocol(static_cast<v1::Protocol>(8)); }), Catch::Matchers::StartsWith("protocol 8 is not known: say one of http (1)"));
+  good.set_protocol(v1::PROTOCOL_UNSPECIFIED);
+  CHECK(from_registration(good).has_value());      // missing: the registry says so
+}
+
+TEST_CASE("a refusal quotes an address as far as a status has room") {
+  v1::Module message;
+  message.set_data_address(std::string(9000, 'x') + "\n");
+  const auto text = from_registration(message).error().text;
+  CHECK(text.size() < 400);
+  CHECK_THAT(text, Catch::Matchers::Contains("xxx...'"));
+}
+
 TEST_CASE("beats, requests and chunks have their golden bytes and read back") {
   const Beat beat{300, {{"modules", 299}, {"splits", 300}}, 1s, "registry"};
   const auto beat_bytes = encode_beat(beat, "1");

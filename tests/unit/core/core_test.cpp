@@ -2,6 +2,7 @@
 
 #include "libnlb/core/address.hpp"
 #include "libnlb/core/bytes.hpp"
+#include "libnlb/core/excerpt.hpp"
 #include "libnlb/core/hash.hpp"
 #include "libnlb/core/protocol.hpp"
 #include "libnlb/core/rng.hpp"
@@ -70,6 +71,15 @@ TEST_CASE("hex goes there and back, and nonsense is refused") {
   CHECK(to_hex(*from_hex("0x16 03:01")) == "160301");
   CHECK_FALSE(from_hex("1"));
   CHECK_FALSE(from_hex("zz"));
+}
+
+TEST_CASE("an excerpt is whole or cut between two characters, and has no control characters") {
+  CHECK(excerpt("10.0.0.1") == "10.0.0.1");
+  CHECK(excerpt("a\r\nb\x7f") == "a..b.");
+  CHECK(excerpt("abcdef", 6) == "abcdef");
+  CHECK(excerpt("abcdefg", 6) == "abcdef...");
+  CHECK(excerpt("abcd\xc3\xa9g", 5) == "abcd...");
+  CHECK(excerpt(std::string(9, '\x80'), 4) == "...");
 }
 
 TEST_CASE("protocol names go there and back") {

@@ -39,6 +39,11 @@ TEST_CASE("each field that is wrong is named") {
   CHECK_THAT(text_for([](Module& m) { m.service = "a/b"; }), StartsWith("service"));
   CHECK_THAT(text_for([](Module& m) { m.protocol = Protocol::unknown; }), StartsWith("protocol is missing"));
   CHECK_THAT(text_for([](Module& m) { m.weight = 65536; }), StartsWith("weight 65536 is too large"));
+  CHECK_THAT(text_for([](Module& m) { m.priority = 256; }), StartsWith("priority 256 is too large: it is 0 to 255"));
+  for (const auto* target : {"/a\r\nX-Evil: y", "/a b", "/caf\xc3\xa9", "/\x7f"})
+    CHECK_THAT(text_for([&](Module& m) { m.check.target = target; }), StartsWith("check target \"/") && Catch::Matchers::Contains("visible ASCII only"));
+  CHECK_THAT(text_for([](Module& m) { m.check.target = "healthz"; }), StartsWith("check target \"healthz\" is no path: it begins with '/'"));
+  CHECK_THAT(text_for([](Module& m) { m.check.target = "http://other/"; }), StartsWith("check target \"http://other/\" is no path"));
   CHECK_THAT(text_for([](Module& m) { m.lease = 10ms; }), StartsWith("lease 10ms is out of range"));
   CHECK_THAT(text_for([](Module& m) { m.check.timeout = 11s; }), StartsWith("check timeout 11s"));
   CHECK_THAT(text_for([](Module& m) { m.check.jitter = std::numeric_limits<double>::quiet_NaN(); }), StartsWith("check jitter"));
@@ -46,6 +51,17 @@ TEST_CASE("each field that is wrong is named") {
   CHECK_THAT(text_for([](Module& m) { m.data.port = 0; }), StartsWith("data address 127.0.0.1:0 has no port"));
   CHECK_THAT(text_for([](Module& m) { m.data = *parse_endpoint("db.internal:80"); }), StartsWith("data address db.internal:80 is a name"));
   CHECK_THAT(text_for([](Module& m) { for (int i = 0; i < 33; ++i) m.labels["k" + std::to_string(i)] = "v"; }), StartsWith("33 labels"));
+}
+
+TEST_CASE("a target is a path where HTTP is asked, and a gRPC service's name where gRPC is") {
+  auto module = record("web-1");
+  module.priority = 255;
+  module.check.target = "/healthz?deep=1%20";
+  CHECK(admit(module, {}, {}).has_value());
+  module.control = module.data;
+  module.check.kind = CheckKind::grpc;
+  module.check.target = "my.Service";
+  CHECK(admit(module, {}, {}).has_value());
 }
 
 TEST_CASE("addresses outside the allowed networks are refused with the networks in the text") {

@@ -416,6 +416,24 @@ TEST_CASE("load figures that are no numbers are not known") {
   CHECK(f.membership.find("web/web-1")->load.memory_percent == 40);
 }
 
+TEST_CASE("load figures that can't be are not known, a percentage above 100 is 100, and the lease is renewed all the same") {
+  Fixture f;
+  const auto added = f.add(record("web-1"));
+  const auto load_after = [&](const Load& load) {
+    REQUIRE(f.membership.heartbeat("web/web-1", added.lease_id, load, at(20s)).has_value());
+    CHECK(f.membership.find("web/web-1")->lease_end == at(50s));
+    return f.membership.find("web/web-1")->load;
+  };
+  constexpr auto infinity = std::numeric_limits<double>::infinity();
+  const auto wild = load_after({.cpu_percent = 1e9, .memory_percent = -1, .requests_per_second = infinity, .errors_per_second = -0.5, .connections = 7});
+  CHECK(wild.cpu_percent == 100);
+  CHECK_FALSE(wild.memory_percent.has_value());
+  CHECK_FALSE(wild.requests_per_second.has_value());
+  CHECK_FALSE(wild.errors_per_second.has_value());
+  CHECK(wild.connections == 7u);
+  CHECK_FALSE(load_after({.cpu_percent = infinity, .memory_percent = {}, .requests_per_second = {}, .errors_per_second = {}, .connections = {}}).cpu_percent.has_value());
+}
+
 TEST_CASE("module ids are read back and nothing else is") {
   CHECK(parse_module_id("web/web-1") == ModuleKey{"web", "web-1"});
   for (const auto* bad : {"", "/", "web", "web/", "/x", "a/b/c", "a/b c", "a/b\n"}) CHECK_FALSE(parse_module_id(bad).has_value());
