@@ -38,6 +38,15 @@ assert_eq "$(jq -r .change "$TEMP/watch.jsonl" | sort -u | tr '\n' ' ')" "change
 
 registry keygen edge --directory "$TEMP" >/dev/null
 assert_eq "$(stat -c %a "$TEMP/edge.key")" 600 "the secret key's mode"
+never() { registry register --name never --protocol redis --address "127.0.0.1:$REDIS_PORT" --check none -- "$@"; }
+registrations() { registry stats | jq .registrations; }
+before=$(registrations)
+assert_exit 127 never "$TEMP/absent" --flag
+assert_eq "$(cat "$TEMP/stderr")" "nlb-registry: start $TEMP/absent: No such file or directory: name a program that can be run, with its path or in \$PATH" "why"
+assert_exit 126 never "$TEMP/edge.pub"
+assert_contains "$(cat "$TEMP/stderr")" "start $TEMP/edge.pub: Permission denied" "why"
+assert_eq "$(registrations)" "$before" "a command that doesn't run is not registered, although somebody listens at its address"
+assert_exit 7 never bash -c 'exit 7'
 assert_exit 2 registry list --nonsense
 assert_exit 2 registry register --name a --protocol smtp --address 127.0.0.1:25
 assert_exit 2 registry

@@ -14,7 +14,8 @@ namespace nlb::registrar {
 
 class Child {
  public:
-  // Starts it with the signal mask `signals`. When the parent dies, it gets TERM. A command that can't be run exits with 127.
+  // Starts it with the signal mask `signals`, and returns when it runs. When the parent dies, it gets TERM. unavailable: it can't be run,
+  // and has_ended() with a shell's exit code, 127 for one that isn't there and 126 for any other reason; or there was no process for it.
   Result<> start(const std::vector<std::string>& command, const sigset_t& signals);
   bool runs() const { return process_ > 0; }
   pid_t process() const { return process_; }               // 0: none runs

@@ -38,7 +38,7 @@ class Life {
 
   Result<cli::ExitCode> live() {
     if (!options_.command.empty())
-      if (auto started = start(); !started) return tl::unexpected(started.error());
+      if (auto started = start(); !started) return never_ran(started.error());
     if (ending_) return end_child();
     if (auto first = enrol(); !first) return (void)end_child(), tl::unexpected(first.error());
     while (!ending_) {
@@ -51,6 +51,13 @@ class Life {
   }
 
  private:
+  // The caller tells a command that can't be run by the exit code that a shell has for it.
+  Result<cli::ExitCode> never_ran(const Error& error) const {
+    if (!child_.has_ended()) return tl::unexpected(error);
+    say(error.text);
+    return static_cast<cli::ExitCode>(child_.exit_code());
+  }
+
   // Who takes a name over gets its sessions at once, so the command has to be there before it is registered.
   Result<> start() {
     if (auto started = child_.start(options_.command, signals_.before()); !started) return started;

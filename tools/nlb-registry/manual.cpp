@@ -34,7 +34,8 @@ const cli::Manual manual = {
     .environment = {{"NLB_API_KEY", "the cluster's API key, of serve and of the commands"}, {"NLB_ENDPOINT", "where the commands find the registry"}},
     .signals = {{"TERM, INT", "serve: ends every stream and ends; a registration with --keep leaves the list"},
                 {"HUP", "serve: reads limits, certificates, API keys and the bus's allowed keys again; a file that is wrong changes nothing"}},
-    .exit_no = "health: a module is unhealthy; register --keep: the registry wished that it stop. A command after -- gives its own code.",
+    .exit_no = "health: a module is unhealthy; register --keep: the registry wished that it stop. A command after -- gives its own code; "
+               "127: it isn't there; 126: it can't be run.",
     .security =
         "Who may call: holders of the API key (security.api_key_file, one key a line, several while they are rotated; sent as metadata "
         "x-nlb-api-key), and with security.tls.client_ca holders of a certificate, whose subject alternative names are the services that "
