@@ -44,6 +44,14 @@ Outlook Forecast::tick(Now now, double load, Duration lead) {
   return outlook_;
 }
 
+Band Forecast::ahead() const {
+  return {std::min(outlook_.planned, outlook_.needed), outlook_.now, outlook_.needed};
+}
+
+Band Forecast::usual(double peak) const { return {peak, peak, peak * std::max(1.0, 1 + margin())}; }
+
+double Forecast::margin() const { return std::expm1(plans_[chosen_].margin); }
+
 void Forecast::forget_windows() {
   recent_.clear();
   peaks_.clear();

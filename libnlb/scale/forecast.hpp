@@ -25,9 +25,15 @@ inline constexpr std::array<std::string_view, 3> plan_names = {"trend", "both", 
 struct Outlook {              // in the unit of the metric
   double now = 0;             // the load that is here
   double planned = 0;         // the chosen plan's peak, without its margin
-  double needed = 0;          // with it; what capacity should be there for
+  double needed = 0;          // with it, and at least `now`; what capacity should be there for. Below `planned` where plans have proved too high
   std::size_t plan = 0;       // index into plan_names
   template <class V> void visit(V& v) { v("now", now); v("planned", planned); v("needed", needed); v("plan", plan); }
+};
+
+// A load that is expected, in the band that capacity is planned for: low <= rate <= high.
+struct Band {
+  double rate = 0, low = 0, high = 0;
+  bool operator==(const Band&) const = default;
 };
 
 class Forecast {   // one per metric; one owner, not thread safe
@@ -38,6 +44,12 @@ class Forecast {   // one per metric; one owner, not thread safe
   // what was learned stays.
   Outlook tick(Now now, double load, Duration lead);
   const Outlook& outlook() const { return outlook_; }
+  // When a replica that is ordered now can serve: from the load that is here to the load to be ready for. A plan holds on to a peak, and
+  // its margin is negative where that has proved too much: then no more is expected than the margin leaves.
+  Band ahead() const;
+  Band usual(double peak) const;            // later: a usual_peak(), and with the margin, which may lower a plan but not what is usual
+  double margin() const;                    // of the chosen plan, as a share of it; negative where its plans have proved too high
+  double mean_error() const { return plans_[chosen_].tail.mean_error(); }      // of its plans, as a share; 0 before any has met reality
   std::optional<double> usual_peak(WallTime now, Duration ahead) const { return seasonal_.peak(now, ahead); }
   bool sound() const { return chosen_ < plan_count && seasonal_.sound(); }   // of a restored state
   template <class V> void visit(V& v) {

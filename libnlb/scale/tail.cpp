@@ -27,6 +27,12 @@ void Tail::rescale() {
   scale_ = 1;
 }
 
+double Tail::mean_error() const {
+  double sum = 0;
+  for (std::size_t i = 0; i < bin_count; ++i) sum += bins_[i] * std::abs(std::expm1(edge(i)));
+  return total_ > 0 ? sum / total_ : 0;
+}
+
 Tail::Choice Tail::cheapest(double price) const {
   Choice best{std::numeric_limits<double>::max(), 0};
   if (total_ <= 0 || load_ <= 0) return best;

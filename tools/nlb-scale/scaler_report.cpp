@@ -114,22 +114,22 @@ v1::Forecast Scaler::forecast(Duration horizon) const {
   const auto metric = busiest(*last_, decider_->policy());
   if (!metric) return out;
   const auto& forecast = predictive->forecast(metric->kind);
-  const auto& outlook = forecast.outlook();
-  const auto point = [&](Duration at, double rate, double low, double high) {
+  const auto now = forecast.outlook().now;
+  const auto point = [&](Duration at, const scale::Band& band) {
     auto& p = *out.add_points();
     p.set_at_ms(at / std::chrono::milliseconds(1));
-    p.set_rate(rate);
-    p.set_low(low);
-    p.set_high(high);
+    p.set_rate(band.rate);
+    p.set_low(band.low);
+    p.set_high(band.high);
   };
-  point({}, outlook.now, outlook.now, outlook.now);
-  point(decider_->startup(), outlook.planned, outlook.now, outlook.needed);
+  point({}, {now, now, now});
+  point(decider_->startup(), forecast.ahead());
   out.set_used(last_->winner == scale::Rule::forecast || last_->winner == scale::Rule::margin);
-  const auto margin = outlook.planned > 0 ? outlook.needed / outlook.planned : 1;
-  out.set_error_percent(100 * (margin - 1));
+  out.set_error_percent(100 * forecast.mean_error());
+  out.set_margin_percent(100 * forecast.margin());
   const auto step = std::max<Duration>(std::chrono::minutes(1), horizon / 60);
   for (Duration at = step; at <= horizon; at += step)
-    if (const auto usual = forecast.usual_peak(wall_now() + at, std::chrono::minutes(1)); usual && at > decider_->startup()) point(at, *usual, *usual, *usual * margin);
+    if (const auto usual = forecast.usual_peak(wall_now() + at, std::chrono::minutes(1)); usual && at > decider_->startup()) point(at, forecast.usual(*usual));
   return out;
 }
 

@@ -126,7 +126,8 @@ std::string explanation_text(const v1::ExplainScaleReply& reply, bool lines) {
 std::string forecast_text(const v1::Forecast& f, bool lines, bool color) {
   if (lines) {
     std::string out;
-    for (const auto& p : f.points()) out += line({{"service", f.service()}, {"at_ms", p.at_ms()}, {"rate", p.rate()}, {"low", p.low()}, {"high", p.high()}});
+    for (const auto& p : f.points()) out += line({{"service", f.service()}, {"at_ms", p.at_ms()}, {"rate", p.rate()}, {"low", p.low()}, {"high", p.high()},
+                                                {"error_percent", f.error_percent()}, {"margin_percent", f.margin_percent()}});
     return out;
   }
   if (f.points_size() < 2) return f.service() + ": no forecast: the strategy makes none, or nothing is measured yet\n";
@@ -145,7 +146,7 @@ std::string forecast_text(const v1::Forecast& f, bool lines, bool color) {
   options.left = "now";
   options.right = "+" + format_duration(std::chrono::milliseconds(last));
   return cli::plot(series, options) + f.service() + ": a replica ordered now serves in " + format_duration(std::chrono::milliseconds(f.lead_ms())) + "; margin " +
-         number(f.error_percent(), "%.0f") + " percent" + (f.used() ? "; the forecast decides now\n" : "\n");
+         number(f.margin_percent(), "%+.0f") + " percent, past forecasts were off by " + number(f.error_percent(), "%.0f") + " percent" + (f.used() ? "; the forecast decides now\n" : "\n");
 }
 
 void StatusView::remember(const v1::Replicas& r) {

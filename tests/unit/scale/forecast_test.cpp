@@ -42,6 +42,36 @@ TEST_CASE("a load without a rhythm is never below what is there, and its margin 
   CHECK(late < slots / 100);
 }
 
+TEST_CASE("what is expected lies in its band, also where plans have proved too high") {
+  Forecast forecast(5s);
+  bool lowered = false;
+  for (std::int64_t t = 0; t < 86400; t += 5) {                 // a burst of a tick or two every few minutes: every plan holds on to it
+    const auto outlook = forecast.tick(at(t), t % 280 < 10 ? 30 : 1, 5s);
+    const auto band = forecast.ahead();
+    REQUIRE(band.low <= band.rate);
+    REQUIRE(band.rate <= band.high);
+    REQUIRE(band.low == outlook.now);
+    REQUIRE(band.high == outlook.needed);
+    lowered = lowered || outlook.needed < outlook.planned;
+    const auto later = forecast.usual(20);
+    REQUIRE(later.low <= later.rate);
+    REQUIRE(later.rate <= later.high);
+  }
+  CHECK(lowered);
+  CHECK(forecast.mean_error() > 0);
+}
+
+TEST_CASE("the mean error is that of the plans, whatever their margin") {
+  Tail tail;
+  CHECK(tail.mean_error() == 0);
+  tail.add(100, 100, 100, 1);
+  CHECK(tail.mean_error() == Approx(0).margin(1e-9));
+  tail.add(100, 150, 100, 1);
+  CHECK(tail.mean_error() == Approx(0.25).margin(0.02));
+  tail.add(100, 50, 100, 1);
+  CHECK(tail.mean_error() == Approx(1.0 / 3).margin(0.02));
+}
+
 TEST_CASE("the margin is the newsvendor's: wider when violations are dearer") {
   Tail tail;
   Rng rng(9);
