@@ -43,7 +43,7 @@ void check_direction(const HpaDirection& d, std::string_view name, Reasons& r) {
 void check_threshold(const ThresholdSettings& t, Reasons& r) {
   r.unless(t.periods > 0, "periods is zero: a decision needs at least one sample");
   r.unless(t.up_step > 0 && t.down_step > 0, "threshold step is zero: it would never move");
-  r.unless(t.up_share > 0 && t.down_share >= 0, "a threshold is not above zero");
+  r.unless(std::isfinite(t.up_share) && t.up_share > 0 && t.down_share >= 0, "a threshold is not a number above zero");
   r.unless(t.down_share < t.up_share,
            "thresholds cross: the lower, " + percent(t.down_share) + ", is not below the upper, " + percent(t.up_share) + ", so it would scale out and in for ever");
   r.unless(t.up_cooldown >= Duration{} && t.down_cooldown >= Duration{}, "a cool-down is negative");
@@ -54,6 +54,7 @@ void check_threshold(const ThresholdSettings& t, Reasons& r) {
 Result<Policy> checked(Policy p) {
   Reasons r;
   r.unless(p.limits.max > 0, "max is zero: nothing could ever run");
+  r.unless(p.limits.max <= replicas_max, "max " + std::to_string(p.limits.max) + " is above " + std::to_string(replicas_max));
   r.unless(p.limits.min <= p.limits.max, "min " + std::to_string(p.limits.min) + " is above max " + std::to_string(p.limits.max));
   r.unless(p.interval >= 1s && p.interval <= 1h, "interval is outside 1s to 1h");
   check_targets(p, r);
@@ -64,7 +65,7 @@ Result<Policy> checked(Policy p) {
   r.unless(p.predictive.startup >= Duration{} && p.predictive.startup <= 1h, "start-up delay is outside 0 to 1h");
   r.unless(p.predictive.down_cooldown >= Duration{} && p.predictive.down_cooldown <= 7 * 24h, "the down cool-down is outside 0 to 7 days");
   r.unless(p.predictive.saturation > 0 && p.predictive.saturation <= 1, "saturation is outside 0 to 1");
-  if (!r.text.empty()) return fail(ErrorKind::refused, "policy refused: " + r.text);
+  if (!r.text.empty()) return fail(ErrorKind::bad_input, "policy refused: " + r.text);
   return p;
 }
 

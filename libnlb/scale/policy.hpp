@@ -22,6 +22,7 @@ inline constexpr std::size_t metric_kinds = 4;
 inline constexpr std::array<std::string_view, metric_kinds> metric_names = {"rate", "connections", "cpu", "memory"};
 constexpr std::string_view to_string(MetricKind k) { return metric_names[static_cast<std::size_t>(k)]; }
 
+inline constexpr std::uint32_t replicas_max = 1'000'000;      // of one version, as scale.policies[].max in nlb.yaml
 struct Limits { std::uint32_t min = 1, max = 10; };
 
 struct RatePolicy {                                   // of HPA v2: at most `value` pods or percent in `period`

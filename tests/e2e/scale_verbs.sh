@@ -22,6 +22,20 @@ assert_exit 6 scale set nothing 1
 assert_exit 6 scale policy set web --min 7
 assert_contains "$(cat "$TEMP/stderr")" "min 7 is above max 5"
 assert_exit 2 scale set web
+while IFS='|' read -r says method request; do                # over gRPC a wrong field is a status, and what isn't legal now is an answer
+  [[ $request == head* ]] || request="head {request_id: 'call-$((++calls))'} $request"
+  answer=$("$PYTHON" "$SUPPORT/call.py" "unix:$NLB_RUNTIME_DIR/scale.sock" ScaleService "$method" "$request")
+  assert_contains "$answer" "$says" "$method $request"
+done <<'CALLS'
+INVALID_ARGUMENT policy.service|SetPolicy|policy {min: 1 max: 2 strategy: "hpa" rate: 1 periods: 1}
+INVALID_ARGUMENT policy.strategy: 'best' is none|SetPolicy|policy {service: "web" min: 1 max: 2 strategy: "best" rate: 1 periods: 1}
+INVALID_ARGUMENT policy refused: max 4000000000 is above 1000000|SetPolicy|policy {service: "web" min: 1 max: 4000000000 strategy: "hpa" rate: 1 periods: 1}
+INVALID_ARGUMENT replicas: 1000001 is too many|SetReplicas|service: "web" replicas: 1000001
+INVALID_ARGUMENT modules: none is named|DrainModules|service: "web"
+INVALID_ARGUMENT head.request_id|Hold|head {request_id: ""} service: "web"
+NOT_FOUND 'nothing' is not scaled here|Hold|service: "nothing"
+refused: "set web 9: the policy allows 1 to 5|SetReplicas|service: "web" replicas: 9
+CALLS
 assert_exit 0 scale policy set web/v1 --min 2 --max 4 --strategy hpa --connections 20
 scale policy get web -o ndjson | jq -se 'any(.[]; .version == "v1" and .min == 2 and .max == 4 and .strategy == "hpa" and .connections == 20)' >/dev/null || fail "policy get"
 assert_exit 0 scale policy reset web/v1

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "libnlb/cli/config_file.hpp"
+#include "libnlb/rpc/status.hpp"
 
 namespace nlb::tool {
 namespace {
@@ -17,16 +18,6 @@ std::string uuid() {   // version 4 (RFC 9562)
   char text[40];
   std::snprintf(text, sizeof text, "%08x-%04x-4%03x-%04x-%04x%08x", word(), word() & 0xffff, word() & 0xfff, (word() & 0x3fff) | 0x8000, word() & 0xffff, word());
   return text;
-}
-
-ErrorKind kind_of(grpc::StatusCode code) {
-  switch (code) {
-    case grpc::StatusCode::NOT_FOUND: return ErrorKind::not_found;
-    case grpc::StatusCode::FAILED_PRECONDITION: return ErrorKind::refused;
-    case grpc::StatusCode::INVALID_ARGUMENT: return ErrorKind::bad_input;
-    case grpc::StatusCode::DEADLINE_EXCEEDED: return ErrorKind::timeout;
-    default: return ErrorKind::unavailable;
-  }
 }
 
 }  // namespace
@@ -46,7 +37,7 @@ Result<Client> Client::connect(const std::string& address, const std::string& co
 }
 
 Error Client::error_of(const grpc::Status& status) const {
-  const auto kind = kind_of(status.error_code());
+  const auto kind = rpc::to_error(status, {}).kind;
   if (kind == ErrorKind::unavailable) return {kind, "nobody answers at " + address_ + ": " + status.error_message() + ": start nlb-scale serve, or name its address with --address"};
   if (kind == ErrorKind::timeout) return {kind, address_ + " has not answered in time: is it stopped?"};
   return {kind, status.error_message()};

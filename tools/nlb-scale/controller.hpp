@@ -39,13 +39,15 @@ class Controller final : private TrafficSink {
   void module_seen(const std::string& service, const std::string& version, const scale::ModuleSeen& seen, std::optional<std::uint64_t> sessions, bool gone);
   void save();                                           // what was learned
 
-  // The verbs. A repeated request id gets the first answer.
-  v1::CommandReply set_policy(const v1::SetPolicyRequest& request);
-  v1::CommandReply delete_policy(const v1::DeletePolicyRequest& request);
-  v1::CommandReply set_replicas(const v1::SetReplicasRequest& request);
-  v1::CommandReply hold(const v1::HoldRequest& request);
-  v1::CommandReply pause(const v1::PauseRequest& request);
-  v1::CommandReply drain(const v1::DrainModulesRequest& request);
+  // The verbs. A repeated request id gets the first answer. What isn't legal now is no error but a reply that isn't accepted; errors:
+  // bad_input names the field that is wrong, not_found what isn't scaled here.
+  using Reply = Result<v1::CommandReply>;
+  Reply set_policy(const v1::SetPolicyRequest& request);
+  Reply delete_policy(const v1::DeletePolicyRequest& request);
+  Reply set_replicas(const v1::SetReplicasRequest& request);
+  Reply hold(const v1::HoldRequest& request);
+  Reply pause(const v1::PauseRequest& request);
+  Reply drain(const v1::DrainModulesRequest& request);
   v1::GetPolicyReply policies(const std::string& service) const;
   v1::ScaleStatus status(const std::string& service) const;
   Result<v1::ExplainScaleReply> explain(const std::string& service, const std::string& version) const;
@@ -72,7 +74,7 @@ class Controller final : private TrafficSink {
   const config::ScalePolicy* policy_for(const std::string& service, const std::string& version) const;
   std::vector<Scaler*> scalers_of(const std::string& service, const std::string& version) const;
   Result<std::vector<Scaler*>> named(const std::string& service, const std::string& version) const;
-  v1::CommandReply command(const v1::CommandHead& head, const std::string& verb, const std::string& service, const Change& change);
+  Reply command(const v1::CommandHead& head, const std::string& verb, const std::string& service, const Change& change);
   void record(Event event, store::Transaction transaction, Keeper::Done done);
   void publish_replicas(const Scaler& scaler);
   void publish_drains(const std::string& service);        // where they are not what was published last

@@ -2,11 +2,14 @@
 #include <algorithm>
 #include <tuple>
 
+#include "libnlb/core/excerpt.hpp"
 #include "tools/nlb-scale/controller.hpp"
 #include "tools/nlb-scale/policy.hpp"
 
 namespace nlb::tool {
 namespace {
+
+constexpr std::size_t request_id_bytes_max = 100;      // as nlb-deploy's
 
 Duration from_ms(std::uint32_t ms) { return std::chrono::milliseconds(ms); }
 std::uint32_t ms32(Duration d) { return static_cast<std::uint32_t>(std::clamp<std::int64_t>(d / std::chrono::milliseconds(1), 0, 0xffffffff)); }
@@ -46,11 +49,11 @@ v1::Policy to_proto(const config::ScalePolicy& p, Duration interval) {
 
 Result<config::ScalePolicy> merged(const v1::Policy& p, const config::ScalePolicy* known) {
   config::ScalePolicy out = known != nullptr ? *known : config::ScalePolicy{};
-  if (p.service().empty()) return fail(ErrorKind::refused, "a policy without a service: name one");
+  if (p.service().empty()) return fail(ErrorKind::bad_input, "policy.service: a policy needs one: name it");
   if (!p.target().empty() && p.target() != out.target.kind)
-    return fail(ErrorKind::refused, "target " + p.target() + ": the configuration says " + out.target.kind + " for " + p.service() + ": targets are named there only");
+    return fail(ErrorKind::bad_input, "policy.target: " + excerpt(p.target()) + ": the configuration says " + out.target.kind + " for " + p.service() + ": targets are named there only");
   const auto strategy = std::find(scale::strategy_names.begin(), scale::strategy_names.end(), p.strategy());
-  if (strategy == scale::strategy_names.end()) return fail(ErrorKind::refused, "strategy '" + p.strategy() + "': use threshold, hpa or predictive");
+  if (strategy == scale::strategy_names.end()) return fail(ErrorKind::bad_input, "policy.strategy: '" + excerpt(p.strategy()) + "' is none: use threshold, hpa or predictive");
   out.service = p.service();
   out.version = p.version();
   out.min = p.min();
@@ -63,17 +66,18 @@ Result<config::ScalePolicy> merged(const v1::Policy& p, const config::ScalePolic
   out.periods = p.periods();
   out.up = {from_ms(p.up_cooldown_ms()), p.up_step_max()};
   out.down = {from_ms(p.down_cooldown_ms()), p.down_step_max()};
-  if (p.up_percent() > 0) std::tie(out.up_percent, out.down_percent) = std::pair(p.up_percent(), p.down_percent());
+  if (p.up_percent() != 0 || p.down_percent() != 0) std::tie(out.up_percent, out.down_percent) = std::pair(p.up_percent(), p.down_percent());
   return out;
 }
 
-v1::CommandReply Controller::command(const v1::CommandHead& head, const std::string& verb, const std::string& service, const Change& change) {
+Controller::Reply Controller::command(const v1::CommandHead& head, const std::string& verb, const std::string& service, const Change& change) {
+  if (head.request_id().empty() || head.request_id().size() > request_id_bytes_max)
+    return fail(ErrorKind::bad_input, "head.request_id: 1 to " + std::to_string(request_id_bytes_max) + " bytes made by the client are required: make a UUID for each command");
   if (const auto at = answered_.find(head.request_id()); at != answered_.end()) {
     auto reply = at->second;
     reply.set_repeated_request(true);
     return reply;
   }
-  if (head.request_id().empty()) return refused(revision_, "a command without a request id: make a UUID");
   if (std::any_of(history_.begin(), history_.end(), [&](const auto& e) { return e.request == head.request_id(); })) {   // answered before a restart
     v1::CommandReply again;
     again.set_accepted(true);
@@ -84,6 +88,7 @@ v1::CommandReply Controller::command(const v1::CommandHead& head, const std::str
   if (head.has_expect_revision() && head.expect_revision() != revision_)
     return refused(revision_, "revision " + std::to_string(head.expect_revision()) + " was expected, but it is " + std::to_string(revision_) + ": look again");
   const auto done = change();
+  if (!done && (done.error().kind == ErrorKind::bad_input || done.error().kind == ErrorKind::not_found)) return tl::unexpected(done.error());
   auto reply = done ? v1::CommandReply() : refused(revision_, done.error().text);
   if (done) {
     Event e;
@@ -109,11 +114,11 @@ v1::CommandReply Controller::command(const v1::CommandHead& head, const std::str
 Result<std::vector<Scaler*>> Controller::named(const std::string& service, const std::string& version) const {
   auto found = scalers_of(service, version);
   if (service.empty() || found.empty())
-    return fail(ErrorKind::not_found, "'" + service + (version.empty() ? "" : " " + version) + "' is not scaled here: nlb-scale status names what is");
+    return fail(ErrorKind::not_found, "'" + excerpt(service + (version.empty() ? "" : " " + version)) + "' is not scaled here: nlb-scale status names what is");
   return found;
 }
 
-v1::CommandReply Controller::set_policy(const v1::SetPolicyRequest& request) {
+Controller::Reply Controller::set_policy(const v1::SetPolicyRequest& request) {
   const auto& p = request.policy();
   return command(request.head(), "policy", p.service(), [&]() -> Result<std::string> {
     auto policy = merged(p, policy_for(p.service(), p.version()));
@@ -130,10 +135,10 @@ v1::CommandReply Controller::set_policy(const v1::SetPolicyRequest& request) {
   });
 }
 
-v1::CommandReply Controller::delete_policy(const v1::DeletePolicyRequest& request) {
+Controller::Reply Controller::delete_policy(const v1::DeletePolicyRequest& request) {
   return command(request.head(), "policy", request.service(), [&]() -> Result<std::string> {
     if (set_policies_.erase({request.service(), request.version()}) == 0)
-      return fail(ErrorKind::not_found, "no policy of '" + request.service() + "' was set by hand: those of the configuration are changed there");
+      return fail(ErrorKind::not_found, "no policy of '" + excerpt(request.service()) + "' was set by hand: those of the configuration are changed there");
     store::Transaction t;
     t.then.push_back(store::remove_of("policy/" + request.service() + "/" + request.version()));
     keeper_.commit(std::move(t));
@@ -151,8 +156,10 @@ v1::CommandReply Controller::delete_policy(const v1::DeletePolicyRequest& reques
   });
 }
 
-v1::CommandReply Controller::set_replicas(const v1::SetReplicasRequest& request) {
+Controller::Reply Controller::set_replicas(const v1::SetReplicasRequest& request) {
   return command(request.head(), "set", request.service(), [&]() -> Result<std::string> {
+    if (request.replicas() > scale::replicas_max)
+      return fail(ErrorKind::bad_input, "replicas: " + std::to_string(request.replicas()) + " is too many: at most " + std::to_string(scale::replicas_max));
     const auto found = named(request.service(), request.version());
     if (!found) return tl::unexpected(found.error());
     if (found->size() > 1) return fail(ErrorKind::refused, request.service() + " has " + std::to_string(found->size()) + " versions: name one with --version");
@@ -166,7 +173,7 @@ v1::CommandReply Controller::set_replicas(const v1::SetReplicasRequest& request)
   });
 }
 
-v1::CommandReply Controller::hold(const v1::HoldRequest& request) {
+Controller::Reply Controller::hold(const v1::HoldRequest& request) {
   return command(request.head(), "hold", request.service(), [&]() -> Result<std::string> {
     const auto found = named(request.service(), request.version());
     if (!found) return tl::unexpected(found.error());
@@ -175,7 +182,7 @@ v1::CommandReply Controller::hold(const v1::HoldRequest& request) {
   });
 }
 
-v1::CommandReply Controller::pause(const v1::PauseRequest& request) {
+Controller::Reply Controller::pause(const v1::PauseRequest& request) {
   return command(request.head(), "pause", request.service(), [&]() -> Result<std::string> {
     const auto found = named(request.service(), request.version());
     if (!found) return tl::unexpected(found.error());
@@ -184,13 +191,14 @@ v1::CommandReply Controller::pause(const v1::PauseRequest& request) {
   });
 }
 
-v1::CommandReply Controller::drain(const v1::DrainModulesRequest& request) {
+Controller::Reply Controller::drain(const v1::DrainModulesRequest& request) {
   return command(request.head(), request.cancel() ? "undrain" : "drain", request.service(), [&]() -> Result<std::string> {
     const auto found = named(request.service(), "");
     if (!found) return tl::unexpected(found.error());
+    if (request.modules().empty()) return fail(ErrorKind::bad_input, "modules: none is named: name at least one");
     std::string names;
     for (const auto& module : request.modules()) {
-      Result<> done = fail(ErrorKind::not_found, request.service() + " has no replica or module '" + module + "': see nlb-scale status");
+      Result<> done = fail(ErrorKind::not_found, request.service() + " has no replica or module '" + excerpt(module) + "': see nlb-scale status");
       for (auto* s : *found) {
         if (!s->pool().replica_named(module)) continue;
         done = request.cancel() ? s->undrain(module) : s->drain(module, from_ms(request.deadline_ms()), request.head().reason());

@@ -10,6 +10,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include "libnlb/rpc/status.hpp"
 #include "nlb/v1/scale.grpc.pb.h"
 
 namespace nlb::tool {
@@ -23,18 +24,6 @@ constexpr std::string_view unix_scheme = "unix:";
 constexpr Duration loop_wait = std::chrono::seconds(10);
 constexpr Duration watch_look = std::chrono::milliseconds(200), watch_period = std::chrono::seconds(1);
 constexpr int watchers_max = 64;
-
-Status status_of(const Error& error) {
-  switch (error.kind) {
-    case ErrorKind::not_found: return {StatusCode::NOT_FOUND, error.text};
-    case ErrorKind::refused:
-    case ErrorKind::conflict: return {StatusCode::FAILED_PRECONDITION, error.text};
-    case ErrorKind::bad_input:
-    case ErrorKind::usage: return {StatusCode::INVALID_ARGUMENT, error.text};
-    case ErrorKind::timeout: return {StatusCode::DEADLINE_EXCEEDED, error.text};
-    default: return {StatusCode::UNAVAILABLE, error.text};
-  }
-}
 
 class Service final : public v1::ScaleService::Service {
  public:
@@ -99,7 +88,7 @@ class Service final : public v1::ScaleService::Service {
       return {StatusCode::UNAVAILABLE, ending_ ? "nlb-scale is ending: start it again" : "nlb-scale is too busy to answer: try again"};
     }
     auto result = future.get();
-    if (!result) return status_of(result.error());
+    if (!result) return rpc::to_status(result.error());
     *out = std::move(*result);
     return Status::OK;
   }

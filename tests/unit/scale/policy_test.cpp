@@ -32,10 +32,13 @@ TEST_CASE("a policy nobody can follow is refused with every reason") {
   both.threshold.down_share = 1;
   CHECK(refusal(both).find("min 5 is above max 2") != std::string::npos);
   CHECK(refusal(both).find("thresholds cross") != std::string::npos);
-  CHECK(checked(both).error().kind == ErrorKind::refused);
+  CHECK(checked(both).error().kind == ErrorKind::bad_input);
   Policy hot;
   hot.target[static_cast<std::size_t>(MetricKind::cpu)] = 101;
   CHECK(refusal(hot).find("cpu is above 100") != std::string::npos);
+  Policy endless;
+  endless.limits.max = replicas_max + 1;
+  CHECK(refusal(endless).find("max 1000001 is above 1000000") != std::string::npos);
   Policy stuck;
   stuck.hpa.up.policies.clear();
   CHECK(refusal(stuck).find("no rate policy") != std::string::npos);
