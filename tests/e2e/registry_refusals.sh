@@ -24,6 +24,15 @@ refused INVALID_ARGUMENT "xxx...' is no address" --name a --protocol http --addr
 assert_exit 2 registry register --name a "${module[@]}" --priority 256
 refused PERMISSION_DENIED "add its network to registry.allow_addresses" --name a --protocol redis --address 192.0.2.1:6379
 refused PERMISSION_DENIED "control address 192.0.2.1:1" --name a "${module[@]}" --control 192.0.2.1:1
+while IFS='|' read -r says record; do                        # what no client of ours would send
+  answer=$("$PYTHON" "$SUPPORT/call.py" "$NLB_ENDPOINT" NLBService RegisterModule "module {name: 'a' data_address: '127.0.0.1:6379' $record}")
+  assert_contains "$answer" "INVALID_ARGUMENT $says" "$record"
+done <<'RECORDS'
+send_proxy 3 is not known: say one of none (0), v1 (1), v2 (2)|protocol: PROTOCOL_REDIS send_proxy: 3
+send_proxy -1 is not known|protocol: PROTOCOL_REDIS send_proxy: -1
+check.kind 4 is not known|protocol: PROTOCOL_REDIS check {kind: 4}
+protocol 8 is not known|protocol: 8
+RECORDS
 "$NLB_BIN/registry_load" flood "127.0.0.1:$REGISTRY_PORT" --count 55 --service web --window 1 >"$TEMP/flood.json"
 assert_eq "$(jq -c .codes "$TEMP/flood.json")" '{"OK":50,"RESOURCE_EXHAUSTED":5}' "50 modules of one protocol"
 assert_contains "$(jq -r .texts.RESOURCE_EXHAUSTED "$TEMP/flood.json")" "protocol http has its 50: remove one or raise registry.modules_per_protocol_max" "the text"

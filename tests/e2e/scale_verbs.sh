@@ -22,6 +22,7 @@ assert_exit 6 scale set nothing 1
 assert_exit 6 scale policy set web --min 7
 assert_contains "$(cat "$TEMP/stderr")" "min 7 is above max 5"
 assert_exit 2 scale set web
+calls=0
 while IFS='|' read -r says method request; do                # over gRPC a wrong field is a status, and what isn't legal now is an answer
   [[ $request == head* ]] || request="head {request_id: 'call-$((++calls))'} $request"
   answer=$("$PYTHON" "$SUPPORT/call.py" "unix:$NLB_RUNTIME_DIR/scale.sock" ScaleService "$method" "$request")
