@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -24,6 +25,20 @@ int report(const CLI::App& app, const Error& error) {
   const bool lines = error.text.find('\n') != std::string::npos;
   std::cerr << (lines ? "" : app.get_name() + ": ") << error.text << (error.text.ends_with('\n') ? "" : "\n");
   return static_cast<int>(exit_code_of(error.kind));
+}
+
+// CLI11 reads "nan" and "inf" as numbers, its ranges let NaN pass, and no option of ours has a use for either.
+std::string refuse_endless(const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  const bool number = end != text.c_str() && *end == '\0';      // what is none is told by its conversion
+  return number && !std::isfinite(value) ? "'" + text + "' is no finite number: write one such as 0.5" : "";
+}
+
+void keep_numbers_finite(CLI::App& app) {
+  for (auto* option : app.get_options([](const CLI::Option* o) { return o->get_type_name().find("FLOAT") != std::string::npos; }))
+    option->check(refuse_endless);
+  for (auto* verb : app.get_subcommands([](const CLI::App*) { return true; })) keep_numbers_finite(*verb);
 }
 
 }  // namespace
@@ -79,6 +94,7 @@ bool use_color(const Common& common, int descriptor) {
 int run(CLI::App& app, int argc, char** argv, const std::function<Result<ExitCode>()>& body) {
   std::signal(SIGPIPE, SIG_DFL);   // a filter whose reader has gone ends quietly
   try {
+    keep_numbers_finite(app);
     app.parse(argc, argv);
     const auto result = body();
     if (!std::cout.flush()) return report(app, {ErrorKind::unavailable, "the output could not be written: is the disk full?"});

@@ -42,7 +42,7 @@ CLI::Option* add_choice(CLI::App& app, const std::string& names, Enum& value, co
 Output effective_output(const Common& common);
 bool use_color(const Common& common, int descriptor = 1);   // a terminal, not NO_COLOR, not --color never
 
-// Parses and runs: prints help or usage errors (exit 2), turns a Result's error into "tool: text" on stderr and its exit code, and
+// Parses and runs: prints help or usage errors (exit 2), among them NaN and infinity for any option that takes a number, turns a Result's error into "tool: text" on stderr and its exit code, and
 // lets no exception escape. An error of several lines (the problems of a configuration) is printed as it is, so that editors find the
 // places. A closed stdout ends the program quietly; a stdout that can't take the output (disk full) is an error.
 int run(CLI::App& app, int argc, char** argv, const std::function<Result<ExitCode>()>& body);

@@ -31,7 +31,7 @@ std::optional<double> factor_of(const std::array<Unit, N>& units, std::string_vi
 std::optional<double> take_number(std::string_view& text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
-  if (error != std::errc{} || value < 0) return std::nullopt;
+  if (error != std::errc{} || !std::isfinite(value) || value < 0) return std::nullopt;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return value;
 }

@@ -36,5 +36,7 @@ refused() { local code=$1; shift; local got=0; "$deploy" simulate "$@" >/dev/nul
 refused 2 --effect y5
 refused 2 --steps 5,1
 refused 2 --steps 0
+for number in nan inf -inf; do refused 2 --base $number; refused 2 --rate $number; refused 2 --step=$number; refused 2 --alpha=$number; done
+grep -q "is no finite number" "$dir/err" || die "why: $(cat "$dir/err")"
 refused 4 --counters "$dir/absent"
 echo '{"canary_attempts":1}' > "$dir/broken"; refused 6 --counters "$dir/broken"

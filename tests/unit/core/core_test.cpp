@@ -24,6 +24,11 @@ TEST_CASE("durations are read with their unit and printed so that they can be re
     CHECK(*parse_duration(format_duration(d)) == d);
 }
 
+TEST_CASE("a duration or a size is a finite number") {
+  for (const auto* text : {"nan", "nans", "inf", "infs", "1e999s"}) CHECK_FALSE(parse_duration(text).has_value());
+  for (const auto* text : {"nan", "inf", "infM"}) CHECK_FALSE(parse_size(text).has_value());
+}
+
 TEST_CASE("sizes take decimal and binary units") {
   CHECK(*parse_size("100MiB") == 100u << 20);
   CHECK(*parse_size("64k") == 64000);
