@@ -41,7 +41,7 @@ rollout::Drain drain_of(v1::OldSessions wanted) {
 
 Result<> check_head(const v1::CommandHead& head, const std::string& service) {
   if (head.request_id().empty() || head.request_id().size() > 100)
-    return fail(ErrorKind::usage, "head.request_id: a UUID made by the client is required: make one for each command");
+    return fail(ErrorKind::usage, "head.request_id: 1 to 100 bytes made by the client are required: make a UUID for each command");
   if (!is_service_name(service))
     return fail(ErrorKind::usage, "service: '" + service.substr(0, 40) + "' is no name: printable, without spaces and slashes, up to 200 characters");
   return {};
@@ -149,7 +149,11 @@ Controller::Reply Controller::init(const v1::InitRequest& request, MonoTime now)
   if (auto good = check_head(head, request.service()); !good) return tl::unexpected(good.error());
   if (auto good = check_version(request.stable_version()); !good) return tl::unexpected(good.error());
   if (auto before = answered(head)) return *before;
-  if (const auto known = deployments_.find(request.service()); known != deployments_.end()) {
+  const auto known = deployments_.find(request.service());
+  const auto revision = known == deployments_.end() ? 0 : known->second.rollout.revision();      // of a service that isn't there yet: 0
+  if (head.has_expect_revision() && head.expect_revision() != revision)
+    return refused(head, request.service(), rollout::other_revision("init", revision, head.expect_revision()));
+  if (known != deployments_.end()) {
     const auto& rollout = known->second.rollout;
     const auto& serving = rollout.serving();
     if (serving == request.stable_version() && !is_running(rollout.phase())) return reply_for(known->second);

@@ -157,10 +157,14 @@ Input Rollout::promoted_by(Input verb) {
   return verb;
 }
 
+Error other_revision(std::string_view verb, std::uint64_t in_force, std::uint64_t expected) {
+  return {ErrorKind::conflict, std::string(verb) + " is refused: revision is " + std::to_string(in_force) + ", not " + std::to_string(expected) +
+                                   ": look again, then repeat"};
+}
+
 Result<Decision> Rollout::command(MonoTime now, const Command& command) {
   if (command.expected_revision && *command.expected_revision != state_.revision)
-    return fail(ErrorKind::conflict, std::string(to_string(command.verb)) + " is refused: revision is " + std::to_string(state_.revision) +
-                                         ", not " + std::to_string(*command.expected_revision) + ": look again, then repeat");
+    return tl::unexpected(other_revision(to_string(command.verb), state_.revision, *command.expected_revision));
   if (!is_verb(command.verb) || !next_phase(state_.phase, command.verb)) return refuse(command.verb);
   Decision decision;
   const bool begins = command.verb == Input::start || command.verb == Input::switch_over || command.verb == Input::undo || command.verb == Input::retry;

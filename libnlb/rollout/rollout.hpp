@@ -50,6 +50,8 @@ struct Command {
   std::optional<std::uint64_t> expected_revision;   // compare-and-set
 };
 
+Error other_revision(std::string_view verb, std::uint64_t in_force, std::uint64_t expected);      // why compare-and-set refuses
+
 struct Revision {                         // one rollout, for history and undo
   std::uint64_t number = 0;
   std::string from, to, verb, outcome, why;   // outcome: "" while it runs, promoted, rolled_back

@@ -17,6 +17,8 @@ assert_exit 2 canary start web --to v2 --steps 50,10
 assert_exit 6 canary pause web
 assert_contains "$(cat "$TEMP/stderr")" "legal now: start, switch, undo" "the refusal"
 assert_exit 6 deploy init web --stable v7
+assert_exit 6 deploy init new --stable v1 --expect-rev 77
+assert_contains "$(cat "$TEMP/stderr")" "revision is 0, not 77" "compare and set for a service that isn't there"
 assert_exit 6 deploy switch web --to v9
 assert_exit 6 canary start web --to v2 --expect-rev 9
 assert_exit 5 canary start web --to v2 --step 10 --every 1m --first-contact 0s --wait --timeout 2s >"$TEMP/undecided.out"

@@ -38,7 +38,7 @@ void add_client_options(CLI::App& verb, ClientOptions& options) {
 
 void add_command_options(CLI::App& verb, CommandOptions& options) {
   verb.add_option("--expect-rev", options.expect_revision, "only if the service has this revision (compare and set)")->option_text("REV");
-  verb.add_option("--request-id", options.request_id, "a UUID: the same id again gets the first answer and changes nothing")->option_text("ID");
+  verb.add_option("--request-id", options.request_id, "1 to 100 bytes that no other command has, such as a UUID: the same id again gets the first answer and changes nothing")->option_text("ID");
   verb.add_option("--reason", options.reason, "for the history")->option_text("TEXT");
 }
 

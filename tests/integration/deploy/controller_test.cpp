@@ -181,6 +181,26 @@ TEST_CASE("compare and set: another revision than expected is refused") {
   CHECK(world.controller->start(request, world.now)->accepted());
 }
 
+TEST_CASE("compare and set holds for init, too: a service that isn't there yet has revision 0, and so has one that nothing happened to") {
+  Ready world;
+  v1::InitRequest request;
+  const auto init = [&](const char* service, std::uint64_t expected) {
+    request.mutable_head()->set_request_id(std::string(service) + std::to_string(expected));
+    request.mutable_head()->set_expect_revision(expected);
+    request.set_service(service);
+    request.set_stable_version("v1");
+    return *world.controller->init(request, world.now);
+  };
+  for (const auto* service : {"new", "web"}) {
+    const auto refused = init(service, 77);
+    CHECK_FALSE(refused.accepted());
+    CHECK(refused.refused() == "init is refused: revision is 0, not 77: look again, then repeat");
+  }
+  CHECK_FALSE(world.controller->get("new", world.now).has_value());
+  CHECK(init("new", 0).accepted());
+  CHECK(init("web", 0).accepted());
+}
+
 TEST_CASE("a request without an id or with a bad name is the caller's mistake") {
   Ready world;
   auto request = world.canary("", {1000}, 5000);
