@@ -55,10 +55,10 @@ Result<Keys> read_keys(const Options& options) {
 Result<> check_tcp(const Options& options, const Keys& keys) {
   if (options.insecure) return {};
   if (options.owner && is_tcp(options.publish) && keys.own.secret_key.empty())
-    return fail(ErrorKind::refused, "bind " + options.publish + ": tcp needs CURVE keys: make them with nlb-registry keygen, or say --insecure");
+    return fail(ErrorKind::refused, "bind " + options.publish + ": tcp needs CURVE keys: make them with nlb-registry keygen, or set security.insecure");
   for (const auto& peer : options.peers)
     if (is_tcp(peer.publish) && (keys.servers.at(peer.publish).empty() || keys.own.secret_key.empty()))
-      return fail(ErrorKind::refused, "connect " + peer.publish + ": tcp needs CURVE: name the owner's public key and our own, or say --insecure");
+      return fail(ErrorKind::refused, "connect " + peer.publish + ": tcp needs CURVE: name the owner's public key and our own, or set security.insecure");
   return {};
 }
 

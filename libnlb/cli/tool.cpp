@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
@@ -102,7 +103,11 @@ int run(CLI::App& app, int argc, char** argv, const std::function<Result<ExitCod
   } catch (const CLI::Success& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    app.exit(e);
+    // With a verb required CLI11 asks for one and doesn't name the word that is none.
+    auto strange = app.remaining(true);
+    std::reverse(strange.begin(), strange.end());      // it prints them from behind
+    if (dynamic_cast<const CLI::RequiredError*>(&e) != nullptr && !strange.empty()) app.exit(CLI::ExtrasError(app.get_name(), strange));
+    else app.exit(e);
     return static_cast<int>(ExitCode::usage);
   } catch (const std::exception& e) {
     return report(app, {ErrorKind::internal, std::string("internal error: ") + e.what()});

@@ -52,8 +52,9 @@ Health effective(const HealthFacts& facts, CheckKind kind) {
 std::string reason(const HealthFacts& facts, CheckKind kind) {
   const auto health = effective(facts, kind);
   if (health == Health::healthy || (health == Health::unknown && kind == CheckKind::none)) return {};
-  if (health == Health::unknown) return facts.failures > 0 ? "no good answer yet: " + facts.last_error : "not checked yet";
-  if (kind != CheckKind::none && facts.checked == Health::unhealthy) return "check failed: " + facts.last_error;
+  const auto because = facts.last_error.empty() ? std::string() : ": " + facts.last_error;      // unknown after a restart, or of another address
+  if (health == Health::unknown) return facts.bad_in_row > 0 ? "no good answer yet" + because : "not checked yet";
+  if (kind != CheckKind::none && facts.checked == Health::unhealthy) return "check failed" + because;
   return facts.reported_reason.empty() ? "the module says so" : "the module says: " + facts.reported_reason;
 }
 

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "libnlb/core/excerpt.hpp"
 #include "libnlb/core/hash.hpp"
 
 namespace nlb::registry {
@@ -37,6 +38,14 @@ void hand_over(HealthFacts& facts, const HealthSpec& spec) {
 }
 
 std::string shown(std::string_view id) { return std::string(id.substr(0, 260)); }      // of a caller's text: two names and a slash
+
+// A module that isn't known may register; an operator, whose lease id is 0, has mistaken the name.
+Refusal unknown(std::string_view what, std::string_view id, std::uint64_t lease_id) {
+  if (!parse_module_id(id))
+    return {RefusalKind::bad_field, "module_id \"" + excerpt(id, 80) + "\" names no module: it is SERVICE/NAME, as in the reply to RegisterModule"};
+  return {RefusalKind::unknown_module, std::string(what) + " " + std::string(id) + " is not known here: " +
+                                           (lease_id == 0 ? "nlb-registry list shows those that are" : "register (again)")};
+}
 
 Refusal refusal_of(const Dismissal& dismissal) {
   const auto id = module_id(dismissal.module->key());
@@ -145,7 +154,7 @@ Outcome<BeatReply> Membership::heartbeat(std::string_view id, std::uint64_t leas
       dismissals_.heard(id, now);
       return BeatReply{Wish::stop, dismissal->module->state.reason, {}, {}, {}};
     }
-    return refuse<BeatReply>({RefusalKind::unknown_module, "heartbeat for " + shown(id) + ": not known here: register (again)"});
+    return refuse<BeatReply>(unknown("heartbeat: module", id, std::max<std::uint64_t>(lease_id, 1)));      // who beats is the module
   }
   auto& member = found->second;
   if (lease_id != member.lease_id) return BeatReply{Wish::stop, "a newer process has this name: stop", {}, {}, member.module->state};
@@ -223,6 +232,7 @@ Outcome<void> Membership::readmit(std::string_view id) {
     return {};
   }
   const auto found = members_.find(id);
+  if (!parse_module_id(id)) return refuse<void>(unknown("module", id, 0));
   if (found == members_.end() || !found->second.departure.dismissed)
     return refuse<void>({RefusalKind::unknown_module, "readmit " + shown(id) + ": no operator has taken it out: there is nothing to cancel"});
   auto& member = found->second;
@@ -371,7 +381,7 @@ Outcome<Membership::Member*> Membership::member_of(std::string_view id, std::uin
   const auto found = members_.find(id);
   if (found == members_.end()) {
     if (const auto* dismissal = dismissals_.find(id); dismissal && dismissal->lease_id == lease_id) return tl::unexpected<Refusal>(refusal_of(*dismissal));
-    return tl::unexpected<Refusal>({RefusalKind::unknown_module, "module " + shown(id) + " is not known here: register (again)"});
+    return tl::unexpected<Refusal>(unknown("module", id, lease_id));
   }
   if (lease_id != 0 && lease_id != found->second.lease_id)
     return tl::unexpected<Refusal>({RefusalKind::wrong_lease, "module " + shown(id) + " belongs to a newer process: stop"});

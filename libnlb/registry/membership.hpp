@@ -105,7 +105,7 @@ class Membership {
   void restore(Stored stored, MonoTime now);
   std::optional<Stored> stored(const ModuleKey& key) const;      // what the store is to keep of the name now; nothing: forget it
 
-  // Refused as unknown_module when the name isn't known: register again. An old lease is answered with Wish::stop.
+  // Refused as unknown_module when the name isn't known (register again), here and below, and as bad_field when it is none. An old lease is answered with Wish::stop.
   Outcome<BeatReply> heartbeat(std::string_view id, std::uint64_t lease_id, const std::optional<Load>& load, MonoTime now);
 
   Outcome<ModuleState> report(std::string_view id, std::uint64_t lease_id, Health health, std::string reason);

@@ -21,8 +21,12 @@ void RegistryClient::prepare(grpc::ClientContext& context) const {
   if (!options_.api_key.empty()) context.AddMetadata(std::string(api_key_metadata), options_.api_key);
 }
 
+// A handshake that fails has no status of its own: the connection closes, as if nobody were there.
 Error RegistryClient::nobody(const std::string& last) const {
-  return {ErrorKind::unavailable, last + ": start nlb-registry serve, or name another with --registry"};
+  const std::string_view certificates = !options_.tls.on                   ? "; if it speaks TLS, say so with --tls-ca"
+                                        : options_.tls.certificate.empty() ? "; if it is there, it may want a certificate (--tls-certificate), or have one that --tls-ca doesn't vouch for"
+                                                                           : "; if it is there, the certificates may be wrong: ours, its authority (--tls-ca), or the name in its own (--tls-name)";
+  return {ErrorKind::unavailable, last + ": start nlb-registry serve, or name another with --registry" + std::string(certificates)};
 }
 
 template <class Request, class Reply>

@@ -47,6 +47,10 @@ assert_exit 126 never "$TEMP/edge.pub"
 assert_contains "$(cat "$TEMP/stderr")" "start $TEMP/edge.pub: Permission denied" "why"
 assert_eq "$(registrations)" "$before" "a command that doesn't run is not registered, although somebody listens at its address"
 assert_exit 7 never bash -c 'exit 7'
+for word in frobnicate --nope; do
+  assert_exit 2 registry $word
+  assert_contains "$(cat "$TEMP/stderr")" "not expected: $word" "what is wrong with it"
+done
 assert_exit 2 registry list --nonsense
 assert_exit 2 registry register --name a --protocol smtp --address 127.0.0.1:25
 assert_exit 2 registry

@@ -28,8 +28,11 @@ with operator drain shop/a >/dev/null
 
 assert_exit 4 with expired list
 assert_exit 4 with stranger list                             # of an authority that isn't ours
+assert_contains "$(cat "$TEMP/stderr")" "the certificates may be wrong" "the hint"
 assert_exit 4 registry list                                  # plain text
+assert_contains "$(cat "$TEMP/stderr")" "if it speaks TLS, say so with --tls-ca" "the hint"
 assert_exit 4 registry list --tls-ca "$TEMP/ca.pem"          # no certificate
+assert_contains "$(cat "$TEMP/stderr")" "it may want a certificate (--tls-certificate)" "the hint"
 BELIEVED=other assert_exit 4 with cache list                 # the registry itself is a stranger to this client
 assert_eq "$(with operator list -o ndjson | jq -r .module | tr '\n' ' ')" "anything/a cache/a shop/a " "strangers changed nothing"
 assert_contains "$(curl -s "$REGISTRY_ADMIN/metrics")" 'nlb_registry_refusals_total{reason="service_not_allowed"} 1' "the claim is counted"

@@ -44,7 +44,11 @@ for verb in "unregister redis/none" "drain redis/none" "health redis/none unheal
   assert_exit 6 registry $verb
   assert_contains "$(cat "$TEMP/stderr")" "NOT_FOUND" "$verb"
 done
+assert_contains "$(cat "$TEMP/stderr")" "nlb-registry list shows those that are" "what an operator is told"
+assert_exit 6 registry unregister none
+assert_contains "$(cat "$TEMP/stderr")" 'module_id "none" names no module: it is SERVICE/NAME' "a name that is none"
+assert_contains "$("$PYTHON" "$SUPPORT/call.py" "$NLB_ENDPOINT" NLBService Heartbeat "")" "INVALID_ARGUMENT module_id" "an empty name"
 assert_exit 6 registry unregister redis/1 --lease-id 42
 assert_contains "$(cat "$TEMP/stderr")" "ABORTED" "an old lease"
 assert_eq "$(registry stats -o ndjson | jq -cS .refusals)" \
-  '{"address_not_allowed":2,"bad_field":8,"older_incarnation":1,"protocol_full":5,"registry_full":1,"unknown_module":3,"wrong_lease":1}' "refusals by reason"
+  '{"address_not_allowed":2,"bad_field":10,"older_incarnation":1,"protocol_full":5,"registry_full":1,"unknown_module":3,"wrong_lease":1}' "refusals by reason"

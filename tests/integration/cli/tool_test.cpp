@@ -3,7 +3,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <iostream>
 #include <optional>
+#include <sstream>
 
 using namespace nlb;
 using namespace nlb::cli;
@@ -11,7 +13,7 @@ using namespace nlb::cli;
 namespace {
 
 // The exit code of a tool with numbers of every kind, in itself and in a verb's verb.
-int run_with(std::vector<std::string> words) {
+int run_with(std::vector<std::string> words, bool verb_required = false) {
   CLI::App app{"counts", "nlb-count"};
   Common common;
   double share = 0;
@@ -21,7 +23,9 @@ int run_with(std::vector<std::string> words) {
   std::string text;
   set_up(app, common);
   app.add_option("--share", share)->check(CLI::Range(0.0, 1.0))->option_text("SHARE");
-  auto* verb = app.add_subcommand("verb", "a verb")->add_subcommand("again", "its own");
+  auto* above = app.add_subcommand("verb", "a verb");
+  auto* verb = above->add_subcommand("again", "its own");
+  if (verb_required) app.require_subcommand(1), above->require_subcommand(1);
   verb->add_option("--percent", percent);
   verb->add_option("--many", many);
   verb->add_option("--whole", whole);
@@ -33,6 +37,23 @@ int run_with(std::vector<std::string> words) {
 }
 
 }  // namespace
+
+TEST_CASE("a word that is no verb is named, also where a verb is required") {
+  const auto said = [](std::vector<std::string> words) {
+    std::ostringstream text;
+    auto* before = std::cerr.rdbuf(text.rdbuf());
+    const int code = run_with(std::move(words), true);
+    std::cerr.rdbuf(before);
+    CHECK(code == 2);
+    return text.str();
+  };
+  using Catch::Matchers::Contains;
+  CHECK_THAT(said({"frobnicate"}), Contains("not expected: frobnicate"));
+  CHECK_THAT(said({"--nope"}), Contains("not expected: --nope"));
+  CHECK_THAT(said({"frobnicate", "--nope"}), Contains("not expected: frobnicate --nope"));
+  CHECK_THAT(said({"verb", "frobnicate"}), Contains("not expected: frobnicate"));
+  CHECK_THAT(said({}), Contains("subcommand is required"));
+}
 
 TEST_CASE("a number is finite, whatever its option allows") {
   for (const auto* bad : {"nan", "NaN", "-nan", "inf", "-inf", "infinity", "1e999"}) {

@@ -49,6 +49,20 @@ TEST_CASE("a module that never answered becomes unhealthy after fall") {
   CHECK(reason(facts, CheckKind::tcp) == "check failed: connection refused");
 }
 
+TEST_CASE("a reason without an error ends with what is known") {
+  HealthFacts facts;
+  CHECK(reason(facts, CheckKind::tcp) == "not checked yet");
+  facts.answer({}, bad);
+  CHECK(reason(facts, CheckKind::tcp) == "no good answer yet: connection refused");
+  facts.forget_checks();                       // another address
+  CHECK(reason(facts, CheckKind::tcp) == "not checked yet");
+  facts.answer({}, {false, "", 1ms});
+  CHECK(reason(facts, CheckKind::tcp) == "no good answer yet");
+  HealthFacts restored;
+  restored.checked = Health::unhealthy;
+  CHECK(reason(restored, CheckKind::tcp) == "check failed");
+}
+
 TEST_CASE("the worse of the check's and the module's own opinion counts") {
   HealthFacts facts;
   facts.checked = Health::healthy;

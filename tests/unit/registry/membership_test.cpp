@@ -282,6 +282,25 @@ TEST_CASE("a beat for an unknown module says register again") {
   const auto beat = membership.heartbeat("web/none", 1, {}, start);
   REQUIRE_FALSE(beat.has_value());
   CHECK(beat.error().kind == RefusalKind::unknown_module);
+  CHECK(beat.error().text == "heartbeat: module web/none is not known here: register (again)");
+  CHECK(membership.report("web/none", 1, Health::healthy, "").error().text == "module web/none is not known here: register (again)");
+}
+
+TEST_CASE("an operator who names nobody is told who is there, and a name that is none is a wrong field") {
+  Membership membership({}, 7, start);
+  const auto listed = [](const Refusal& refusal) { return refusal.kind == RefusalKind::unknown_module && refusal.text == "module web/none is not known here: nlb-registry list shows those that are"; };
+  CHECK(listed(membership.remove("web/none", 0, {}, "", start).error()));
+  CHECK(listed(membership.set_drain("web/none", true, "").error()));
+  CHECK(listed(membership.report("web/none", 0, Health::healthy, "").error()));
+  const auto wrong = [](const Refusal& refusal) { return refusal.kind == RefusalKind::bad_field && refusal.text.starts_with("module_id \""); };
+  const std::string long_one(9000, 'x');
+  for (const std::string_view id : {std::string_view(), std::string_view("web"), std::string_view("a/b/c"), std::string_view(long_one)}) {
+    CHECK(wrong(membership.heartbeat(id, 1, {}, start).error()));
+    CHECK(wrong(membership.remove(id, 0, {}, "", start).error()));
+    CHECK(wrong(membership.set_drain(id, true, "").error()));
+    CHECK(wrong(membership.readmit(id).error()));
+    CHECK(membership.readmit(id).error().text.size() < 300);
+  }
 }
 
 TEST_CASE("a process that the operator took out is told to stop and stays out; one that left by itself may come back") {
