@@ -95,12 +95,12 @@ constexpr Key key_rows[] = {
     {"limits[].queue.max", whole, "1000", "Sessions that wait (action queue or delay), for each protocol or service that is counted apart; more are refused.", 0, 1e6},
     {"limits[].queue.timeout", duration, "5s", "How long a session waits in the queue; a delayed one waits for its turn.", 0, 3600},
 
-    {"health.interval", duration, "10s", "Time between two checks of a module.", 0.01, day},
-    {"health.timeout", duration, "3s", "A check without an answer by then has failed; at most the interval.", 0.001, day},
-    {"health.rise", whole, "2", "Good checks in a row that make a module usable.", 1, 1000},
-    {"health.fall", whole, "3", "Failed checks in a row that make it unusable.", 1, 1000},
+    {"health.interval", duration, "10s", "Time between two checks of a module; one that registers may have its own.", 0.1, 3600},
+    {"health.timeout", duration, "3s", "A check without an answer by then has failed; at most the interval.", 0.01, 3600},
+    {"health.rise", whole, "2", "Good checks in a row that make a module usable.", 1, 100},
+    {"health.fall", whole, "3", "Failed checks in a row that make it unusable.", 1, 100},
     pick("health.check", check_names, "protocol", "What is asked: a TCP connect, gRPC health, the protocol's own question, or nothing."),
-    {"health.jitter", number, "0.1", "Share of the interval by which checks are spread.", 0, 1},
+    {"health.jitter", number, "0.1", "Share of the interval by which checks are spread.", 0.01, 0.5},
 
     pick("relay.splice", splice_names, "auto", "Move long streams inside the kernel."),
     pick("relay.io_uring", io_uring_names, "auto", "Send small chunks of many sessions in one system call, where the kernel (6.1) allows it."),
@@ -112,7 +112,7 @@ constexpr Key key_rows[] = {
     {"registry.modules_per_caller_max", whole, "1000", "Modules that one caller may register.", 1, 1e6},
     {"registry.modules_max", whole, "10000", "Modules in all.", 1, 1e6},
     {"registry.connections_per_module_max", whole, "10000", "A module that claims more sessions is held to this.", 1, 1e7},
-    {"registry.lease", duration, "30s", "A module that isn't renewed for so long is dropped.", 1, day},
+    {"registry.lease", duration, "30s", "A module that isn't renewed for so long is dropped; one that registers may ask for its own, in the same range.", 1, 3600},
     {"registry.allow_addresses", networks, "[127.0.0.0/8]", "The networks that registered modules may point into."},
 
     {"deploy.grpc", text, "unix:${runtime}/deploy.sock", "Where nlb-deploy serve answers."},

@@ -1,6 +1,7 @@
 #include "tools/nlb-registry/answers.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "libnlb/bus/records.hpp"
 #include "libnlb/rpc/channel.hpp"
@@ -98,11 +99,11 @@ v1::Module with_defaults(v1::Module module, const config::HealthCheck& defaults)
     const auto kind = kinds[static_cast<std::size_t>(defaults.check)];
     check.set_kind(kind == v1::CHECK_KIND_GRPC && module.control_address().empty() ? v1::CHECK_KIND_PROTOCOL : kind);
   }
-  if (check.interval_ms() == 0) check.set_interval_ms(std::max(100u, ms32(defaults.interval)));
-  if (check.timeout_ms() == 0) check.set_timeout_ms(std::min(check.interval_ms(), std::max(10u, ms32(defaults.timeout))));
-  if (check.rise() == 0) check.set_rise(std::min(100u, defaults.rise));
-  if (check.fall() == 0) check.set_fall(std::min(100u, defaults.fall));
-  if (check.jitter_percent() == 0) check.set_jitter_percent(static_cast<std::uint32_t>(std::min(0.5, defaults.jitter) * 100));
+  if (check.interval_ms() == 0) check.set_interval_ms(ms32(defaults.interval));      // nlb.yaml has a registration's ranges
+  if (check.timeout_ms() == 0) check.set_timeout_ms(std::min(check.interval_ms(), ms32(defaults.timeout)));
+  if (check.rise() == 0) check.set_rise(defaults.rise);
+  if (check.fall() == 0) check.set_fall(defaults.fall);
+  if (check.jitter_percent() == 0) check.set_jitter_percent(static_cast<std::uint32_t>(std::lround(defaults.jitter * 100)));
   return module;
 }
 

@@ -88,7 +88,7 @@ TEST_CASE("a named file that is missing is unavailable, a wrong one is a configu
   const auto wrong = load_config(file(path), "forward");
   REQUIRE_FALSE(wrong);
   CHECK(exit_code_of(wrong.error().kind) == ExitCode::config);
-  CHECK(wrong.error().text == path + ":1:16: health.rise: 'x' is no whole number: write a whole number from 1 to 1000\n" + path + ":2:1: loog: unknown key: did you mean 'log'?\n");
+  CHECK(wrong.error().text == path + ":1:16: health.rise: 'x' is no whole number: write a whole number from 1 to 100\n" + path + ":2:1: loog: unknown key: did you mean 'log'?\n");
 }
 
 TEST_CASE("places are those of the process") {

@@ -73,7 +73,7 @@ TEST_CASE("nlb.yaml.5 has a line for keys of every section") {
   has(page, ".SS listen\n");
   has(page, "\\fBservices.*.eject.max_percent\\fR (whole number, 0 to 100; default 10)\nAt most");
   has(page, "\\fBmodules[].weight\\fR (whole number, 0 to 65535; default 100)\n");
-  has(page, "\\fBregistry.lease\\fR (duration, 1s to 1d; default 30s)\n");
+  has(page, "\\fBregistry.lease\\fR (duration, 1s to 1h; default 30s)\n");
 }
 
 TEST_CASE("nothing in a text can become a request of the page") {

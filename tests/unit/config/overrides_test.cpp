@@ -43,12 +43,12 @@ TEST_CASE("a protocol without a limit of that name gets one") {
 
 TEST_CASE("a wrong variable is told by its name, with the nearest key") {
   CHECK(problems({{"NLB_HEALHT__RISE", "1"}}) == "environment: NLB_HEALHT__RISE: unknown key 'healht': did you mean 'health'?\n");
-  CHECK(problems({{"NLB_HEALTH__RISE", "x"}}) == "environment: NLB_HEALTH__RISE: health.rise: 'x' is no whole number: write a whole number from 1 to 1000\n");
+  CHECK(problems({{"NLB_HEALTH__RISE", "x"}}) == "environment: NLB_HEALTH__RISE: health.rise: 'x' is no whole number: write a whole number from 1 to 100\n");
   CHECK(problems({{"NLB_LIMITS__NONE__RATE", "1"}}, "limits: [{name: a, rate: 1}]\n") ==
         "environment: NLB_LIMITS__NONE__RATE: no element of 'limits' is called 'none': its names are a\n");
   CHECK(problems({{"NLB_MODULES__4__WEIGHT", "1"}}).find("no element 4: 'modules' has 0: the next is 0") != std::string::npos);
   CHECK(problems({{"NLB_HEALTH__RISE__X", "1"}}).find("'rise' is a single value: remove 'x'") != std::string::npos);
-  CHECK(format_problems("f", load("", {}, {{"health.rise", "0"}}).problems) == "command line: --set health.rise: health.rise: '0' is below 1: write a value from 1 to 1000\n");
+  CHECK(format_problems("f", load("", {}, {{"health.rise", "0"}}).problems) == "command line: --set health.rise: health.rise: '0' is below 1: write a value from 1 to 100\n");
 }
 
 TEST_CASE("variables of the tools and of Kubernetes are no keys") {

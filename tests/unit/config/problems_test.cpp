@@ -18,9 +18,9 @@ TEST_CASE("each mistake is one line with its place, the value, the limit and wha
       {"lisen: []\n", "nlb.yaml:1:1: lisen: unknown key: did you mean 'listen'?\n"},
       {"route: []\n", "nlb.yaml:1:1: route: unknown key: did you mean 'routes'?\n"},
       {"alpha: 1\n", "nlb.yaml:1:1: alpha: unknown key: the nearest known key is 'deploy.judge.alpha'\n"},
-      {"health: {rise: 0}\n", "nlb.yaml:1:16: health.rise: '0' is below 1: write a value from 1 to 1000\n"},
-      {"health: {rise: x}\n", "nlb.yaml:1:16: health.rise: 'x' is no whole number: write a whole number from 1 to 1000\n"},
-      {"health: {rise: -2}\n", "nlb.yaml:1:16: health.rise: '-2' is below 1: write a whole number from 1 to 1000\n"},
+      {"health: {rise: 0}\n", "nlb.yaml:1:16: health.rise: '0' is below 1: write a value from 1 to 100\n"},
+      {"health: {rise: x}\n", "nlb.yaml:1:16: health.rise: 'x' is no whole number: write a whole number from 1 to 100\n"},
+      {"health: {rise: -2}\n", "nlb.yaml:1:16: health.rise: '-2' is below 1: write a whole number from 1 to 100\n"},
       {"health:\n  interval: 10\n", "nlb.yaml:2:13: health.interval: '10' is no duration: write a number and a unit, such as 50ms, 2s, 1h30m (units: ns us ms s m h d)\n"},
       {"health: {timeout: 20s}\n", "nlb.yaml:1:19: health.timeout: 20s is longer than the interval (10s), so checks would pile up: shorten it\n"},
       {"log: {level: inf}\n", "nlb.yaml:1:14: log.level: 'inf' is none of trace, debug, info, warn, error, off: did you mean 'info'?\n"},
@@ -44,7 +44,7 @@ TEST_CASE("each mistake is one line with its place, the value, the limit and wha
 
 TEST_CASE("all mistakes of a file are told at once, in its order") {
   const auto text = problems("health: {rise: x, fal: 2}\nmodules:\n  - {name: a, protocol: http, address: 'h:1', weight: -1}\nloog: {}\n");
-  CHECK(text == "nlb.yaml:1:16: health.rise: 'x' is no whole number: write a whole number from 1 to 1000\n"
+  CHECK(text == "nlb.yaml:1:16: health.rise: 'x' is no whole number: write a whole number from 1 to 100\n"
                 "nlb.yaml:1:19: health.fal: unknown key: did you mean 'fall'?\n"
                 "nlb.yaml:3:55: modules[0].weight: '-1' is below 0: write a whole number from 0 to 65535\n"
                 "nlb.yaml:4:1: loog: unknown key: did you mean 'log'?\n");

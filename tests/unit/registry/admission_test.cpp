@@ -1,6 +1,7 @@
 // What a registration may claim, and how a refusal reads.
 #include <catch2/catch.hpp>
 
+#include "libnlb/config/load.hpp"
 #include "libnlb/registry/admission.hpp"
 #include "tests/support/registry_records.hpp"
 
@@ -51,6 +52,34 @@ TEST_CASE("each field that is wrong is named") {
   CHECK_THAT(text_for([](Module& m) { m.data.port = 0; }), StartsWith("data address 127.0.0.1:0 has no port"));
   CHECK_THAT(text_for([](Module& m) { m.data = *parse_endpoint("db.internal:80"); }), StartsWith("data address db.internal:80 is a name"));
   CHECK_THAT(text_for([](Module& m) { for (int i = 0; i < 33; ++i) m.labels["k" + std::to_string(i)] = "v"; }), StartsWith("33 labels"));
+}
+
+TEST_CASE("nlb.yaml has a registration's ranges, so that no default of a registry is another than it says") {
+  const auto configured = [](const char* section, const std::string& keys) { return config::load(std::string(section) + ": {" + keys + "}\n", {}, {}).problems.empty(); };
+  const auto registered = [](auto change) {
+    auto module = record("web-1");
+    change(module);
+    return admit(module, {}, {}).has_value();
+  };
+  for (const auto interval : {99ms, 100ms, 3600000ms, 3600001ms}) {
+    const bool good = registered([&](Module& m) { m.check.interval = interval, m.check.timeout = 10ms; });
+    CHECK(good == (interval >= 100ms && interval <= 1h));
+    CHECK(configured("health", "timeout: 10ms, interval: " + format_duration(interval)) == good);
+  }
+  for (const auto timeout : {9ms, 10ms, 10000ms, 10001ms}) {
+    const bool good = registered([&](Module& m) { m.check.timeout = timeout; });
+    CHECK(good == (timeout >= 10ms && timeout <= 10s));
+    CHECK(configured("health", "timeout: " + format_duration(timeout)) == good);
+  }
+  for (const std::uint32_t times : {0u, 1u, 100u, 101u}) {
+    CHECK(registered([&](Module& m) { m.check.rise = times; }) == configured("health", "rise: " + std::to_string(times)));
+    CHECK(registered([&](Module& m) { m.check.fall = times; }) == configured("health", "fall: " + std::to_string(times)));
+  }
+  for (const double jitter : {0.01, 0.5, 0.51})      // 0 isn't a registration's: it takes the default
+    CHECK(registered([&](Module& m) { m.check.jitter = jitter; }) == configured("health", "jitter: " + std::to_string(jitter)));
+  CHECK_FALSE(configured("health", "jitter: 0"));
+  for (const auto lease : {999ms, 1000ms, 3600000ms, 3600001ms})
+    CHECK(registered([&](Module& m) { m.lease = lease; }) == configured("registry", "lease: " + format_duration(lease)));
 }
 
 TEST_CASE("a target is a path where HTTP is asked, and a gRPC service's name where gRPC is") {
