@@ -389,8 +389,8 @@ Outcome<Membership::Member*> Membership::member_of(std::string_view id, std::uin
 }
 
 std::string Membership::shortened(std::string text) const {
-  text.resize(std::min(text.size(), limits_.reason_bytes_max));
-  return text;
+  constexpr std::size_t mark = 3;                // "..."
+  return text.size() <= limits_.reason_bytes_max ? text : excerpt(text, limits_.reason_bytes_max - mark);
 }
 
 std::uint64_t Membership::new_lease_id() {

@@ -453,6 +453,17 @@ TEST_CASE("load figures that can't be are not known, a percentage above 100 is 1
   CHECK_FALSE(load_after({.cpu_percent = infinity, .memory_percent = {}, .requests_per_second = {}, .errors_per_second = {}, .connections = {}}).cpu_percent.has_value());
 }
 
+TEST_CASE("a reason that is too long is cut between two characters") {      // protobuf has no other strings, and a peer refuses the message
+  Fixture f;
+  f.add(record("web-1"));
+  std::string reason;
+  while (reason.size() < 1000) reason += "\u00e9";
+  REQUIRE(f.membership.set_drain("web/web-1", true, reason).has_value());
+  const auto kept = f.membership.find("web/web-1")->module->state.reason;
+  CHECK(kept.size() == 255);
+  CHECK(kept.ends_with("\u00e9..."));
+}
+
 TEST_CASE("module ids are read back and nothing else is") {
   CHECK(parse_module_id("web/web-1") == ModuleKey{"web", "web-1"});
   for (const auto* bad : {"", "/", "web", "web/", "/x", "a/b/c", "a/b c", "a/b\n"}) CHECK_FALSE(parse_module_id(bad).has_value());
