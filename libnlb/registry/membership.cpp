@@ -373,7 +373,7 @@ void Membership::forget(std::vector<ModuleKey> keys) { std::move(keys.begin(), k
 
 template <class T>
 Outcome<T> Membership::refuse(Refusal refusal) {
-  ++counters_.refusals[static_cast<std::size_t>(refusal.kind)];
+  count_refusal(refusal.kind);
   return tl::unexpected<Refusal>(std::move(refusal));
 }
 

@@ -134,6 +134,7 @@ class Membership {
   std::size_t size() const { return members_.size(); }
   std::uint64_t revision() const { return revision_; }
   const Counters& counters() const { return counters_; }
+  void count_refusal(RefusalKind kind) { ++counters_.refusals[static_cast<std::size_t>(kind)]; }      // also of a record that can't be read
   const Dismissals& dismissals() const { return dismissals_; }
   const Limits& limits() const { return limits_; }
   void set_limits(Limits limits) { limits_ = std::move(limits); }   // members that are over a new limit stay

@@ -37,6 +37,11 @@ RECORDS
 assert_eq "$(jq -c .codes "$TEMP/flood.json")" '{"OK":50,"RESOURCE_EXHAUSTED":5}' "50 modules of one protocol"
 assert_contains "$(jq -r .texts.RESOURCE_EXHAUSTED "$TEMP/flood.json")" "protocol http has its 50: remove one or raise registry.modules_per_protocol_max" "the text"
 for i in 1 2 3 4 5 6 7 8 9 10; do registry register --name $i "${module[@]}" --incarnation 7 >/dev/null; done
+lease=$(registry register --name 1 "${module[@]}" --incarnation 7 -o table | sed "s,.*; lease ,,")     # jq rounds it
+"$PYTHON" "$SUPPORT/call.py" "$NLB_ENDPOINT" NLBService Heartbeat \
+  "module_id: 'redis/1' lease_id: $lease load {cpu_percent: 1e9 memory_percent: -1 requests_per_second: inf errors_per_second: nan connections: 7}" >/dev/null
+assert_eq "$("$NLB_BIN/nlb-inspect" bus loads/redis --once --connect "ipc://$NLB_RUNTIME_DIR/registry.bus" | jq -c '.body | [.cpu_percent, .memory_percent, .requests_per_second, .errors_per_second, .connections]')" \
+  '[100,null,null,null,7]' "a load that can't be, as the bus has it"
 refused RESOURCE_EXHAUSTED "raise registry.modules_max" --name 11 "${module[@]}"
 refused ABORTED "stop, or use another name" --name 1 "${module[@]}" --incarnation 6
 for verb in "unregister redis/none" "drain redis/none" "health redis/none unhealthy"; do
@@ -51,4 +56,4 @@ assert_contains "$("$PYTHON" "$SUPPORT/call.py" "$NLB_ENDPOINT" NLBService Heart
 assert_exit 6 registry unregister redis/1 --lease-id 42
 assert_contains "$(cat "$TEMP/stderr")" "ABORTED" "an old lease"
 assert_eq "$(registry stats -o ndjson | jq -cS .refusals)" \
-  '{"address_not_allowed":2,"bad_field":10,"older_incarnation":1,"protocol_full":5,"registry_full":1,"unknown_module":3,"wrong_lease":1}' "refusals by reason"
+  '{"address_not_allowed":2,"bad_field":15,"older_incarnation":1,"protocol_full":5,"registry_full":1,"unknown_module":3,"wrong_lease":1}' "refusals by reason"

@@ -117,7 +117,10 @@ rpc::RegistryHandlers Engine::handlers() {
 
 void Engine::on_register(const registry::Caller& caller, const v1::RegisterModuleRequest& request, v1::RegisterModuleReply& reply, rpc::Done done) {
   auto module = bus::from_registration(with_defaults(request.module(), check_defaults_));
-  if (!module) return done(rpc::to_status(module.error()));
+  if (!module) {
+    members_->count_refusal(registry::RefusalKind::bad_field);
+    return done(rpc::to_status(module.error()));
+  }
   const auto added = members_->add(std::move(*module), caller, mono_now(), request.readmit());
   if (!added) return done(rpc::to_status(added.error()));
   fill(reply, *added, limits_);
