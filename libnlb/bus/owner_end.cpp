@@ -1,14 +1,12 @@
 #include "libnlb/bus/owner_end.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 
 #include "libnlb/bus/codec_topic.hpp"
 #include "libnlb/bus/records.hpp"
 #include "libnlb/core/hash.hpp"
+#include "libnlb/daemon/folder.hpp"
 
 namespace nlb::bus {
 
@@ -18,18 +16,6 @@ constexpr Duration greeting_min = std::chrono::milliseconds(10);     // between 
 constexpr Duration bind_again = std::chrono::milliseconds(50);       // a socket's end takes libzmq a moment
 constexpr int sync_high_water_mark = 64;                             // chunks of up to 1 MiB that wait for one asker
 constexpr std::size_t cached_snapshots_max = 8;
-
-Result<> make_folder_of(const std::string& endpoint) {
-  constexpr std::string_view ipc = "ipc://";
-  if (!endpoint.starts_with("ipc:///")) return {};
-  const auto folder = std::filesystem::path(endpoint.substr(ipc.size())).parent_path();
-  std::error_code error;
-  if (folder.empty() || std::filesystem::exists(folder, error)) return {};
-  std::filesystem::create_directories(folder, error);
-  if (error) return fail(ErrorKind::unavailable, "make " + folder.string() + ": " + error.message() + ": make it, or set NLB_RUNTIME_DIR");
-  (void)::chmod(folder.c_str(), 0750);
-  return {};
-}
 
 using Classes = std::vector<std::string>;
 
@@ -68,8 +54,14 @@ std::string derived_sync(const std::string& publish) {
 // ---- the sockets
 
 Result<std::unique_ptr<OwnerEnd>> OwnerEnd::open(zmq::context_t& context, OwnerEndOptions options) {
-  if (auto made = make_folder_of(options.publish); !made) return tl::unexpected(made.error());
   std::unique_ptr<OwnerEnd> end(new OwnerEnd(context, std::move(options)));
+  if (const auto& publish = end->options_.publish; publish.starts_with("ipc:///")) {
+    const auto path = publish.substr(6);
+    if (auto made = daemon::make_folder_of(path); !made) return tl::unexpected(made.error());
+    auto lock = DirectoryLock::take(path + ".lock");
+    if (lock) end->lock_.emplace(std::move(*lock));
+    else if (!end->options_.owner.elected) return fail(lock.error().kind, "publish at " + publish + ": " + lock.error().text + ", or another bus.publish");
+  }
   if (!end->options_.keys.secret_key.empty() && is_tcp(end->options_.publish)) end->door_.emplace(context, end->options_.readers);   // before any bind
   if (auto bound = end->bind(); !bound) return tl::unexpected(bound.error());
   return end;

@@ -18,6 +18,7 @@
 #include "libnlb/bus/directory_state.hpp"
 #include "libnlb/bus/owner_state.hpp"
 #include "libnlb/bus/sockets.hpp"
+#include "libnlb/bus/state_dir.hpp"
 
 namespace nlb::bus {
 
@@ -90,6 +91,7 @@ class OwnerEnd {
   zmq::context_t& context_;
   OwnerEndOptions options_;
   OwnerState state_;
+  std::optional<DirectoryLock> lock_;    // of an ipc path: a second bind to one succeeds and steals it
   std::optional<Door> door_;             // absent: no CURVE
   zmq::socket_t news_, sync_;            // null handles: being bound anew
   std::string bound_publish_, bound_sync_;

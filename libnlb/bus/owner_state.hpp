@@ -17,6 +17,7 @@ struct OwnerOptions {
   std::uint64_t id = 0;                // who: the same over restarts
   std::string name{};                  // for people: "registry", "forward/edge-1"
   std::uint64_t epoch = 0;             // durable and never decreasing; for an elected owner its fencing token
+  bool elected = false;                // a store's election says who publishes: an ipc path is taken from a deposed one, stopped as it may be
   Duration beat_interval = std::chrono::seconds(1);
   std::size_t log_max = 4096;          // updates kept for deltas
   std::size_t topics_max = 100000;

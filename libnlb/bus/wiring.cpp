@@ -3,12 +3,32 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "libnlb/bus/codec_topic.hpp"
 
 namespace nlb::bus {
 
 namespace {
+
+// "-2" in the process that calls itself "forward-2" (--processes); empty in the first, and in every tool that is alone.
+std::string process_suffix(const config::Places& places, std::string_view role) {
+  return places.tool.starts_with(std::string(role) + "-") ? places.tool.substr(role.size()) : std::string();
+}
+
+// Several processes have one configuration, and an endpoint is one process's: the others take the next two ports each, or their number behind
+// a path that doesn't have it already ({tool}).
+Result<std::string> endpoint_of(const std::string& endpoint, const config::Places& places, std::string_view role) {
+  const auto suffix = process_suffix(places, role);
+  if (suffix.empty() || endpoint.empty()) return endpoint;
+  if (!endpoint.starts_with("tcp://")) return endpoint.find(places.tool) != std::string::npos ? endpoint : endpoint + suffix;
+  const auto colon = endpoint.rfind(':');
+  const auto port = std::strtoul(endpoint.c_str() + colon + 1, nullptr, 10);
+  if (port == 0) return endpoint;   // any
+  const auto own = port + 2 * std::strtoul(suffix.c_str() + 1, nullptr, 10);
+  if (own + 1 > 65535) return fail(ErrorKind::config, "bus.publish: " + endpoint + " leaves no ports for the other processes, which take the next two each: name a smaller one");
+  return endpoint.substr(0, colon + 1) + std::to_string(own);
+}
 
 std::string host_name() {
   char name[256] = {};
@@ -44,7 +64,7 @@ Result<PeerOptions> to_peer(const std::string& entry, const std::string& server_
 
 std::string name_of(const config::Config& config, const config::Places& places, std::string_view role) {
   auto name = config.bus.name.empty() ? host_name() + "-" + places.tool : config.bus.name;
-  if (!config.bus.name.empty() && places.tool.starts_with(std::string(role) + "-")) name += places.tool.substr(role.size());   // --processes
+  if (!config.bus.name.empty()) name += process_suffix(places, role);
   std::replace_if(name.begin(), name.end(), [](char c) { return c <= ' ' || c >= '\x7f' || c == '/'; }, '-');
   return std::string(role) + "/" + name;
 }
@@ -53,7 +73,9 @@ Result<Options> wire(const config::Config& config, const config::Places& places,
   const auto& role = *find_role(role_name);
   Options options;
   options.subscriber.classes = classes_of(role);
-  options.publish = config.bus.publish;
+  auto publish = endpoint_of(config.bus.publish, places, role_name);
+  if (!publish) return tl::unexpected(publish.error());
+  options.publish = std::move(*publish);
   options.insecure = config.security.insecure;
   options.secret_key_file = config.bus.curve_secret_key_file;
   options.allowed_keys_dir = config.bus.curve_allowed_keys_dir;

@@ -164,7 +164,7 @@ constexpr Key key_rows[] = {
     pick("scale.prometheus[].kind", scale_metric_names, "rate", "What it measures, over all replicas: sessions or requests a second, connections, percent of a CPU, percent of memory."),
 
     {"bus.name", text, "", "What this tool is called on the bus, after its role: its machine and the tool when absent. Two of one kind need two names. A forwarder belongs to the site of a rollout that its name is, or begins with: eu-1 to eu."},
-    {"bus.publish", text, "ipc://${runtime}/{tool}.bus", "Where a tool publishes; {tool} is its name without nlb-."},
+    {"bus.publish", text, "ipc://${runtime}/{tool}.bus", "Where a tool publishes; {tool} is its name without nlb-. Of several processes (--processes) each has its own: the next two ports, or its number behind the path."},
     {"bus.subscribe", texts, "", "Where news comes from: endpoints, each with the file of its owner's public key behind a space where that isn't curve.server_key_file. Of two owners that name one module the first in the list is right. Who else is there is learned from the registry. The well-known names of this machine when absent."},
     {"bus.curve.secret_key_file", text, "", "The own secret key; tcp:// endpoints need it. Read again on HUP."},
     {"bus.curve.allowed_keys_dir", text, "", "Public keys that may connect, a file each (NAME.pub); its lines role or topics say what the holder may read. Read again on HUP."},

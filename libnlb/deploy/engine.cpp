@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -11,6 +10,7 @@
 #include "libnlb/bus/wiring.hpp"
 #include "libnlb/core/hash.hpp"
 #include "libnlb/daemon/clock.hpp"
+#include "libnlb/daemon/folder.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/store/identity.hpp"
 #include "libnlb/store/open.hpp"
@@ -30,15 +30,6 @@ std::string machine() {
 std::uint64_t random_number() {
   std::random_device device;
   return std::uint64_t{device()} << 32 | device();
-}
-
-void make_folder_of(const std::string& endpoint) {   // a bus or socket that can't be bound says why itself
-  const auto colon = endpoint.find(':');
-  if (!endpoint.starts_with("ipc://") && !endpoint.starts_with("unix:")) return;
-  const auto path = std::filesystem::path(endpoint.substr(endpoint.starts_with("ipc://") ? 6 : colon + 1));
-  std::error_code ignored;
-  if (path.has_parent_path() && std::filesystem::create_directories(path.parent_path(), ignored))
-    std::filesystem::permissions(path.parent_path(), static_cast<std::filesystem::perms>(0750), ignored);
 }
 
 }  // namespace
@@ -108,7 +99,7 @@ Result<> Engine::start_bus(std::uint64_t epoch) {
   const config::Places places{options_.runtime_directory, {}, "deploy"};
   auto options = bus::wire(config_, places, "deploy");
   if (!options) return tl::unexpected(options.error());
-  options->owner = bus::OwnerOptions{.id = *owner, .name = bus::name_of(config_, places, "deploy"), .epoch = epoch};
+  options->owner = bus::OwnerOptions{.id = *owner, .name = bus::name_of(config_, places, "deploy"), .epoch = epoch, .elected = true};
   auto started = bus::Bus::start(std::move(*options), [this](bus::PeerChange change) {
     loop_.post([this, change = std::move(change)] {
       if (!controller_) return;
@@ -208,7 +199,8 @@ Result<> Engine::start_servers() {
   owner.leader = [this] { return leader(); };
   for (const auto& address : *addresses) {
     const bool local = address.kind == Endpoint::Kind::unix_path;
-    make_folder_of(to_string(address));
+    if (local)
+      if (auto made = daemon::make_folder_of(address.host); !made) return made;
     if (!local && !certificates_ && !config_.security.insecure)
       return fail(ErrorKind::refused, "listen on " + to_string(address) + ": TCP needs mTLS: set security.tls.certificate, key and client_ca, or security.insecure");
     if (!local && certificates_ && !certificates_->mutual() && !config_.security.insecure)

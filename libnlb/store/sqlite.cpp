@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "libnlb/daemon/folder.hpp"
 #include "libnlb/store/digest.hpp"
 #include "libnlb/store/embedded.hpp"
 #include "libnlb/store/file_lock.hpp"
@@ -255,7 +256,7 @@ Result<std::unique_ptr<Store>> open_locked(const std::string& path, Clock inject
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& path, Clock injected) try {
-  if (auto made = make_folder_of(path); !made) return tl::unexpected(made.error());
+  if (auto made = daemon::make_folder_of(path); !made) return tl::unexpected(made.error());
   auto lock = FileLock::take(path + ".lock");
   if (!lock) return tl::unexpected(lock.error());
   return open_locked(path, std::move(injected), std::move(*lock));

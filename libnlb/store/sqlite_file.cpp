@@ -38,13 +38,6 @@ fs::path folder_of(const std::string& path) {
 
 }  // namespace
 
-Result<> make_folder_of(const std::string& path) {
-  std::error_code error;
-  const auto folder = folder_of(path);
-  if (fs::create_directories(folder, error)) ::chmod(folder.c_str(), 0750);
-  return error ? failed("make folder " + folder.string(), error.value()) : Result<>();
-}
-
 Result<bool> file_is_there(const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) == 0) return true;

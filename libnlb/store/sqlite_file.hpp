@@ -8,7 +8,6 @@
 
 namespace nlb::store {
 
-Result<> make_folder_of(const std::string& path);   // 0750
 Result<bool> file_is_there(const std::string& path);   // bad_input: its log is there, but not the file
 Result<> check_not_cut(const std::string& path);
 Result<> move_into_place(const std::string& from, const std::string& to);   // durable when it returns

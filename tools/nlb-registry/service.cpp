@@ -1,12 +1,10 @@
 #include "tools/nlb-registry/service.hpp"
 
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <charconv>
-#include <filesystem>
 #include <future>
 #include <thread>
 
@@ -16,6 +14,7 @@
 #include "libnlb/cli/config_file.hpp"
 #include "libnlb/core/hash.hpp"
 #include "libnlb/daemon/clock.hpp"
+#include "libnlb/daemon/folder.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/store/identity.hpp"
 #include "libnlb/store/open.hpp"
@@ -41,18 +40,6 @@ Result<std::uint64_t> next_epoch(store::Store& store) {
   const auto epoch = std::max(stored + 1, daemon::unix_us());
   if (auto put = store.put("epoch", std::to_string(epoch)); !put) return tl::unexpected(put.error());
   return epoch;
-}
-
-std::string path_of_ipc(const std::string& endpoint) { return endpoint.starts_with("ipc:///") ? endpoint.substr(6) : std::string(); }
-
-Result<> make_folder_of(const std::string& path) {
-  std::error_code error;
-  const auto folder = std::filesystem::path(path).parent_path();
-  if (folder.empty() || std::filesystem::exists(folder, error)) return {};
-  std::filesystem::create_directories(folder, error);
-  if (error) return fail(ErrorKind::unavailable, "make " + folder.string() + ": " + error.message() + ": make it, or set NLB_RUNTIME_DIR");
-  (void)::chmod(folder.c_str(), 0750);
-  return {};
 }
 
 }  // namespace
@@ -92,7 +79,7 @@ Result<> Service::open_doors() {
   const auto door = std::make_shared<rpc::Door>(keys_, certificates_ && certificates_->mutual());
   calls_ = std::make_unique<rpc::RegistryService>(door, engine_->handlers());
   if (config_.registry.grpc.kind == Endpoint::Kind::unix_path)
-    if (auto made = make_folder_of(config_.registry.grpc.host); !made) return made;
+    if (auto made = daemon::make_folder_of(config_.registry.grpc.host); !made) return made;
   auto server = rpc::Server::start({config_.registry.grpc, certificates_, config_.security.insecure}, {calls_.get()});
   if (!server) return tl::unexpected(server.error());
   server_ = std::move(*server);
@@ -176,14 +163,6 @@ Result<> Service::open_bus(std::uint64_t epoch) {
   if (!options) return tl::unexpected(options.error());
   options->owner = bus::OwnerOptions{.id = owner_id_, .name = bus::name_of(config_, places, "registry"), .epoch = epoch};
   options->keeps_directory = true;
-  if (const auto path = path_of_ipc(config_.bus.publish); !path.empty()) {
-    if (auto made = make_folder_of(path); !made) return made;
-    if (!bus_lock_) {                      // a second bind to an ipc path succeeds and steals it
-      auto lock = bus::DirectoryLock::take(path + ".lock");
-      if (!lock) return tl::unexpected(lock.error());
-      bus_lock_.emplace(std::move(*lock));
-    }
-  }
   auto started = bus::Bus::start(std::move(*options), [this](bus::PeerChange change) {
     loop_.post([this, change = std::move(change)] { engine_->heard(change); });
   });

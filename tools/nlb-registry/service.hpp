@@ -48,7 +48,6 @@ class Service {   // belongs to the loop's thread
   std::unique_ptr<rpc::RegistryService> calls_;
   std::unique_ptr<rpc::Server> server_;
   std::uint64_t owner_id_ = 0;             // to the bus; of the store, so that all who share it are one owner
-  std::optional<bus::DirectoryLock> bus_lock_;
   std::unique_ptr<bus::Bus> bus_;
   std::unique_ptr<store::Campaign> campaign_;
   std::unique_ptr<daemon::Timer> leader_timer_, load_timer_;

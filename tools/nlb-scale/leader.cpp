@@ -1,12 +1,11 @@
 #include "tools/nlb-scale/leader.hpp"
 
-#include <sys/stat.h>
-
 #include <filesystem>
 
 #include "libnlb/bus/report.hpp"
 #include "libnlb/bus/state_dir.hpp"
 #include "libnlb/bus/wiring.hpp"
+#include "libnlb/daemon/folder.hpp"
 #include "libnlb/daemon/log.hpp"
 #include "libnlb/store/identity.hpp"
 #include "libnlb/store/open.hpp"
@@ -16,19 +15,11 @@ namespace {
 
 std::string folder_of(const std::string& path) { return std::filesystem::path(path).parent_path().string(); }
 
-Result<> make_folder(const std::string& folder) {
-  std::error_code error;
-  if (folder.empty()) return {};
-  if (std::filesystem::create_directories(folder, error)) ::chmod(folder.c_str(), 0750);
-  if (error) return fail(ErrorKind::unavailable, "make " + folder + ": " + error.message() + ": name another place in the configuration");
-  return {};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Leader>> Leader::try_start(const cli::ConfigFile& file, daemon::ControlLoop& loop, bool lines_on_stdin) {
   const auto& path = file.config.store.sqlite;
-  if (auto made = make_folder(folder_of(path)); !made) return tl::unexpected(made.error());
+  if (auto made = daemon::make_folder_of(path); !made) return tl::unexpected(made.error());
   auto lock = store::FileLock::take(path + ".leader");
   if (!lock) return fail(std::filesystem::exists(path + ".leader") ? ErrorKind::not_found : lock.error().kind, lock.error().text);
   std::unique_ptr<Leader> leader(new Leader(loop));
@@ -37,7 +28,7 @@ Result<std::unique_ptr<Leader>> Leader::try_start(const cli::ConfigFile& file, d
   if (!opened) return tl::unexpected(opened.error());
   leader->store_ = std::move(*opened);
   const auto folder = folder_of(path) + "/scale-bus";
-  if (auto made = make_folder(folder); !made) return tl::unexpected(made.error());
+  if (auto made = daemon::make_folder_of(folder + "/lock"); !made) return tl::unexpected(made.error());
   const auto epoch = bus::next_epoch(folder, static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch() / std::chrono::microseconds(1)));
   if (!epoch) return tl::unexpected(epoch.error());
   if (auto started = leader->start(file, lines_on_stdin, std::nullopt, *epoch); !started) return tl::unexpected(started.error());
@@ -79,7 +70,7 @@ Result<> Leader::start_bus(const cli::ConfigFile& file, std::uint64_t epoch) {
   const auto places = cli::places_of("scale");
   auto options = bus::wire(file.config, places, "scale");
   if (!options) return tl::unexpected(options.error());
-  options->owner = bus::OwnerOptions{.id = *owner, .name = bus::name_of(file.config, places, "scale"), .epoch = epoch};
+  options->owner = bus::OwnerOptions{.id = *owner, .name = bus::name_of(file.config, places, "scale"), .epoch = epoch, .elected = true};
   auto started = bus::Bus::start(std::move(*options), [self = self_, &loop = loop_](bus::PeerChange change) {
     loop.post([self, change = std::move(change)] {
       if (*self != nullptr) (*self)->controller_->on_bus(change);

@@ -10,6 +10,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include "libnlb/daemon/folder.hpp"
 #include "libnlb/rpc/status.hpp"
 #include "nlb/v1/scale.grpc.pb.h"
 
@@ -114,9 +115,8 @@ Result<std::unique_ptr<ScaleServer>> ScaleServer::start(const std::string& addre
   auto impl = std::make_unique<Impl>(loop, std::move(controller));
   if (address.starts_with(unix_scheme)) {
     impl->socket = address.substr(unix_scheme.size());
+    if (auto made = daemon::make_folder_of(impl->socket); !made) return tl::unexpected(made.error());
     std::error_code error;
-    const auto folder = std::filesystem::path(impl->socket).parent_path();
-    if (!folder.empty() && std::filesystem::create_directories(folder, error)) ::chmod(folder.c_str(), 0750);
     std::filesystem::remove(impl->socket, error);        // of a process that was killed: the store's lock says that it is gone
   } else if (!insecure && !is_loopback(address)) {
     return fail(ErrorKind::config, "scale.grpc " + address + " is open to other machines without TLS: use unix:/path or a loopback address, or set security.insecure");
