@@ -29,6 +29,7 @@ const definition = loader.loadSync('nlb/v1/registry.proto', {
 });
 const client = new (grpc.loadPackageDefinition(definition).nlb.v1.NLBService)(options.registry, grpc.credentials.createInsecure(), {
   'grpc.keepalive_time_ms': 10000, 'grpc.keepalive_timeout_ms': 3000, 'grpc.keepalive_permit_without_calls': 1,
+  'grpc.max_reconnect_backoff_ms': 2000,   // else up to 2 minutes: longer than the lease after a registry's restart
 });
 const metadata = new grpc.Metadata();
 if (process.env.NLB_API_KEY) metadata.set('x-nlb-api-key', process.env.NLB_API_KEY);

@@ -134,7 +134,8 @@ class Member:
 
 def channel_of(options):
     keepalive = [("grpc.keepalive_time_ms", 10000), ("grpc.keepalive_timeout_ms", 3000), ("grpc.keepalive_permit_without_calls", 1),
-                 ("grpc.http2.max_pings_without_data", 0)]
+                 ("grpc.http2.max_pings_without_data", 0),
+                 ("grpc.max_reconnect_backoff_ms", 2000)]   # else up to 2 minutes: longer than the lease after a registry's restart
     if not options.ca:
         return grpc.insecure_channel(options.registry, keepalive)
     pem = [open(path, "rb").read() if path else None for path in (options.ca, options.key, options.certificate)]

@@ -108,6 +108,7 @@ Outcome<Registered> Membership::renew(Member& member, Module module, const Calle
   const bool stays_out = member.departure.dismissed && !other_process && !readmit;
   if (!stays_out) member.departure.stay();      // who registers isn't leaving; an operator's drain stays
   member.renewed_at = now;
+  member.restored = false;
   set_suspect(member, std::nullopt);
   census_.remove(counted(member));
   census_.add({module, caller.name});
@@ -130,6 +131,7 @@ void Membership::restore(Stored stored, MonoTime now) {
   const bool leaving = state.phase == Phase::draining && (!stored.operator_drain || stored.dismissed);
   member.departure = {stored.operator_drain, leaving ? std::optional(now + member.module->lease) : std::nullopt, stored.dismissed, state.reason};
   member.told = member.departure;
+  member.restored = true;
   publish_if_changed(member, "restored");
 }
 
@@ -160,6 +162,7 @@ Outcome<BeatReply> Membership::heartbeat(std::string_view id, std::uint64_t leas
   if (lease_id != member.lease_id) return BeatReply{Wish::stop, "a newer process has this name: stop", {}, {}, member.module->state};
   ++member.heartbeats;
   member.renewed_at = std::max(member.renewed_at, now);
+  member.restored = false;
   if (load) {
     member.load = possible(*load);
     member.load_at = now;
@@ -288,7 +291,19 @@ void Membership::settle(Member& member, MonoTime now) {
   lease_over(member, now);
 }
 
+bool Membership::may_be_on_its_way(const Member& member, MonoTime now) const {
+  const auto& health = member.health;
+  return (member.restored || member.renewed_at < hearing_since_) && now - hearing_since_ < back_off_max && member.module->check.kind != CheckKind::none &&
+         health.checked == Health::healthy && health.bad_in_row == 0 && !member.departure.remove_at;
+}
+
 void Membership::lease_over(Member& member, MonoTime now) {
+  if (may_be_on_its_way(member, now)) {
+    if (!member.suspect_since) ++counters_.suspicions;
+    set_suspect(member, member.suspect_since.value_or(now));
+    publish_if_changed(member, "lease ended");
+    return reschedule(member, now + member.module->lease / 3);
+  }
   const auto service = member.module->service;      // a copy: publishing replaces the record
   if (member.departure.remove_at || census_.of_service(service) < mass_least) {
     ++counters_.expirations;
@@ -329,7 +344,7 @@ ModuleState Membership::state_of(const Member& member) const {
     state.reason = member.departure.reason;
   } else if (member.suspect_since) {
     state.phase = Phase::suspect;
-    state.reason = "no heartbeat for its lease time, like others of its service";
+    state.reason = "no heartbeat for its lease time";
   }
   return state;
 }

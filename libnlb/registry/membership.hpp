@@ -11,6 +11,9 @@
 // them goes by its own checks; a suspect that the active check calls unhealthy goes, because two witnesses agree. Otherwise it is
 // removed. A service's only module has no neighbours to ask, so it goes at once.
 //
+// Who hasn't been heard at all since this registry can hear may be waiting for its next attempt: gRPC's clients back off for up to two
+// minutes, far longer than a lease. For so long, the active check's word that it serves is worth more than its silence.
+//
 // Names. The key is service and name. A registration with a greater incarnation takes the name over, a smaller one is refused, and
 // beats with the old lease are told to stop. Whom an operator took out stays out, see dismissals.hpp; so does who is still on its way
 // out (draining) and registers again. Thread rule: one owner, no locks. Beats cost O(1), everything else O(log n).
@@ -33,6 +36,7 @@
 namespace nlb::registry {
 
 inline constexpr Duration pause_max = std::chrono::seconds(2);      // a longer hole between two ticks means that we slept
+inline constexpr Duration back_off_max = std::chrono::seconds(150);  // of clients that found no registry; gRPC's is 120 s and a fifth
 inline constexpr Duration suspect_max = std::chrono::hours(1);      // after that a suspect goes, whatever its neighbours do
 inline constexpr Duration drain_max = std::chrono::hours(24);      // longest wait for the sessions of a module that is leaving
 
@@ -147,6 +151,7 @@ class Membership {
     std::string caller;
     std::uint64_t lease_id = 0;
     MonoTime renewed_at;
+    bool restored = false;       // from the store, and not heard since
     Due::iterator due;
     std::optional<MonoTime> suspect_since;
     Departure departure, told;   // told: as of the last notice
@@ -177,6 +182,7 @@ class Membership {
   void reschedule(Member& member, MonoTime at);
   void settle(Member& member, MonoTime now);
   void lease_over(Member& member, MonoTime now);
+  bool may_be_on_its_way(const Member& member, MonoTime now) const;
   void set_suspect(Member& member, std::optional<MonoTime> since);
   void erase(Member& member, std::string reason);
   void dismiss(const Member& member);

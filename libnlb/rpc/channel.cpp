@@ -14,7 +14,7 @@ grpc::ChannelArguments client_arguments() {
   args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, connect_timeout_ms);      // gRPC's name for the time that a connect may take
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 1000);
-  args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 30000);
+  args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, reconnect_max_ms);
   args.SetMaxReceiveMessageSize(message_bytes_max);
   args.SetMaxSendMessageSize(message_bytes_max);
   return args;
@@ -41,10 +41,11 @@ void read_idle_channels() { ::setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_M
 
 std::string target_of(const Endpoint& endpoint) { return to_string(endpoint); }
 
-Result<std::shared_ptr<grpc::Channel>> make_channel(const Endpoint& endpoint, const ClientTls& tls) {
+Result<std::shared_ptr<grpc::Channel>> make_channel(const Endpoint& endpoint, const ClientTls& tls, int reconnect_max) {
   auto credentials = client_credentials(tls);
   if (!credentials) return tl::unexpected(credentials.error());
   auto args = client_arguments();
+  args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, reconnect_max);
   args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);                      // a channel that goes takes its connection with it
   if (!tls.server_name.empty()) args.SetSslTargetNameOverride(tls.server_name);
   return grpc::CreateCustomChannel(target_of(endpoint), *credentials, args);

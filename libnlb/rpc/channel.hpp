@@ -20,6 +20,8 @@ inline constexpr int message_bytes_max = 16 << 20;
 inline constexpr int client_keepalive_ms = 10000, client_keepalive_timeout_ms = 3000;
 inline constexpr int idle_read_ms = 1000;                          // less than the timeouts of both ends' pings
 inline constexpr int connect_timeout_ms = 5000;
+inline constexpr int reconnect_max_ms = 30000;                     // gRPC's back-off ends there, give or take a fifth
+inline constexpr int registry_reconnect_max_ms = 2000;             // of who has a lease at the other end: it must not outlast the lease
 inline constexpr int server_min_ping_ms = 5000;                    // half the clients' interval
 inline constexpr int server_keepalive_ms = 30000, server_keepalive_timeout_ms = 5000;
 inline constexpr int server_idle_max_ms = 15 * 60 * 1000;
@@ -38,7 +40,7 @@ void read_idle_channels();
 
 std::string target_of(const Endpoint& endpoint);                   // "127.0.0.1:50051", "unix:/run/nlb/registry.sock"
 
-// Dials nothing: the channel connects when the first call wants it.
-Result<std::shared_ptr<grpc::Channel>> make_channel(const Endpoint& endpoint, const ClientTls& tls = {});
+// Dials nothing: the channel connects when the first call wants it. `reconnect_max`: the longest pause between two attempts, in milliseconds.
+Result<std::shared_ptr<grpc::Channel>> make_channel(const Endpoint& endpoint, const ClientTls& tls = {}, int reconnect_max = reconnect_max_ms);
 
 }  // namespace nlb::rpc

@@ -9,7 +9,7 @@ Result<std::unique_ptr<RegistryClient>> RegistryClient::make(ClientOptions optio
   read_idle_channels();
   std::unique_ptr<RegistryClient> client(new RegistryClient(std::move(options)));
   for (const auto& registry : client->options_.registries) {
-    auto channel = make_channel(registry, client->options_.tls);
+    auto channel = make_channel(registry, client->options_.tls, registry_reconnect_max_ms);
     if (!channel) return tl::unexpected(channel.error());
     client->peers_.push_back({to_string(registry), v1::NLBService::NewStub(*channel)});
   }

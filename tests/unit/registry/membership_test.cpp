@@ -251,6 +251,41 @@ TEST_CASE("a restored member keeps its health, its lease id and a full lease") {
   CHECK(membership.size() == 1);
 }
 
+TEST_CASE("who hasn't been heard since a restart or a sleep stays while its checks pass: its client may be backing off") {
+  Membership membership({}, 7, at(1000s));
+  auto module = record("web-1");
+  module.state.health = Health::healthy;
+  membership.restore({module, 42, "caller", false}, at(1000s));
+  const auto phase = [&] { return membership.find("web/web-1")->module->state.phase; };
+  pass(membership, 1000s, 1100s);
+  REQUIRE(membership.size() == 1);
+  CHECK(phase() == Phase::suspect);
+  CHECK(is_routable(*membership.find("web/web-1")->module));
+
+  SECTION("and is up again with its next beat; from then on its silence counts") {
+    CHECK(membership.heartbeat("web/web-1", 42, {}, at(1100s)));
+    CHECK(phase() == Phase::up);
+    pass(membership, 1100s, 1131s);
+    CHECK(membership.size() == 0);
+  }
+  SECTION("but goes when a check fails") {
+    CHECK(membership.checked("web/web-1", {false, "refused", {}}));
+    pass(membership, 1100s, 1111s);
+    CHECK(membership.size() == 0);
+  }
+  SECTION("and goes when no client backs off for so long") {
+    pass(membership, 1100s, 1000s + back_off_max + 11s);
+    CHECK(membership.size() == 0);
+  }
+  SECTION("the same after a sleep of ours") {
+    CHECK(membership.heartbeat("web/web-1", 42, {}, at(1100s)));
+    membership.tick(at(1200s));
+    pass(membership, 1200s, 1300s);
+    REQUIRE(membership.size() == 1);
+    CHECK(phase() == Phase::suspect);
+  }
+}
+
 TEST_CASE("each limit refuses by its own kind and says what to do") {
   Limits limits;
   limits.modules_per_protocol_max = 2;
