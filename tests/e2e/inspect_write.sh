@@ -26,3 +26,11 @@ assert_eq "$(inspect "$TEMP/all.pcap" -f 'tcp port 6379' | wc -l)" 15 "flows und
 assert_exit 0 inspect "$TEMP/all.pcap" --flows-max 1 >"$TEMP/first"
 assert_eq "$(wc -l <"$TEMP/first")" 90 "flows with room for one"
 assert_exit 4 inspect "$TEMP/all.pcap" -w "$TEMP/no/such/folder.pcap"
+
+# What -w names is only emptied where there is something to read, and never when it is that.
+before=$(sha256sum <"$TEMP/copy.pcap")
+ln -s "$TEMP/copy.pcap" "$TEMP/link.pcap"
+assert_exit 2 inspect "$TEMP/copy.pcap" -w "$TEMP/link.pcap"
+assert_contains "$(cat "$TEMP/stderr")" "is the capture that is read"
+assert_exit 4 inspect "$TEMP/no-such.pcap" -w "$TEMP/copy.pcap"
+assert_eq "$(sha256sum <"$TEMP/copy.pcap")" "$before" "the file after both"

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 #include <random>
 
@@ -102,6 +103,17 @@ Result<> read_files(Run& run) {
   return first;
 }
 
+// What -w names is emptied when it is opened: not before there is something to read, and never where that is what is read.
+Result<bool> may_write(const CaptureOptions& o) {
+  bool readable = !o.interface.empty() || o.files.empty();
+  for (const auto& file : o.files) {
+    std::error_code none;
+    if (std::filesystem::equivalent(file, o.save_to, none)) return fail(ErrorKind::usage, "-w " + o.save_to + " is the capture that is read: name another file");
+    readable = readable || file == "-" || ::access(file.c_str(), R_OK) == 0;
+  }
+  return readable;   // else reading says why it can't
+}
+
 Result<Run> prepare(const CaptureOptions& o) {
   if (!o.interface.empty() && !o.files.empty())
     return fail(ErrorKind::usage, "-i " + o.interface + " and files exclude each other: choose one");
@@ -116,6 +128,9 @@ Result<Run> prepare(const CaptureOptions& o) {
     run.outputs.router = std::move(*router);
   }
   if (o.save_to.empty()) return run;
+  const auto may = may_write(o);
+  if (!may) return tl::unexpected<Error>(may.error());
+  if (!*may) return run;
   auto writer = capture::Writer::create(o.save_to);
   if (!writer) return tl::unexpected<Error>(writer.error());
   run.outputs.saver.emplace(std::move(*writer), wanted_protocols(o));
