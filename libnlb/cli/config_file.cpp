@@ -10,6 +10,8 @@
 #include <iterator>
 
 #include "libnlb/config/document.hpp"
+#include "libnlb/config/restart.hpp"
+#include "libnlb/daemon/log.hpp"
 
 namespace nlb::cli {
 namespace {
@@ -105,6 +107,15 @@ Result<ConfigFile> load_config(const ConfigOptions& options, std::string_view to
   if (!loaded.problems.empty()) return fail(ErrorKind::config, config::format_problems(shown_name(choice), loaded.problems));
   auto config = config::expand(loaded.config, places_of(tool));
   return ConfigFile{choice ? choice->path : "", std::move(loaded), std::move(config)};
+}
+
+Result<ConfigFile> reload_config(const ConfigOptions& options, std::string_view tool, const config::Config& running) {
+  auto fresh = load_config(options, tool);
+  if (!fresh) return fresh;
+  std::string keys;
+  for (const auto& key : config::keys_for_restart(running, fresh->config)) keys += (keys.empty() ? "" : ", ") + key;
+  if (!keys.empty()) daemon::log::warning("changed keys that only a new process takes up: restart this one", {{"keys", keys}});
+  return fresh;
 }
 
 std::optional<ExitCode> answer_config(const ConfigOptions& options, const ConfigFile& file) {

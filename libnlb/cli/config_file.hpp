@@ -34,6 +34,9 @@ struct ConfigFile {
 // named and can't be read), usage (--set without '='). Blocking file reads.
 Result<ConfigFile> load_config(const ConfigOptions& options, std::string_view tool);
 
+// The same on HUP, for a daemon that runs with `running`: keys that it can't take up before it starts anew are named in a warning.
+Result<ConfigFile> reload_config(const ConfigOptions& options, std::string_view tool, const config::Config& running);
+
 // Answers --check-config and --print-config on stdout; nullopt when neither was asked for.
 std::optional<ExitCode> answer_config(const ConfigOptions& options, const ConfigFile& file);
 

@@ -221,9 +221,9 @@ constexpr Section section_rows[] = {
     {"security", "all", "Keys, certificates and users."},
     {"admin", "all", "Health, metrics and status over HTTP."},
     {"log", "all", "What is written, and how."},
-    {"tracing", "all", "Spans of control actions and sampled sessions."},
+    {"tracing", "all", "Spans of control actions and sampled sessions. Not built yet: the keys are checked, and no tool reads them."},
     {"manager", "nlb-forward", "An outer manager; off unless url is set."},
-    {"licensing", "all", "Off by default: then everything is on."},
+    {"licensing", "all", "Off by default: then everything is on. Not built yet: no tool asks for a licence, everything is always on."},
 };
 
 struct TypeRow { string_view name, advice; };

@@ -46,7 +46,7 @@ std::size_t worker_count(const ForwarderOptions& options) { return options.worke
 }  // namespace
 
 Forwarder::Forwarder(const ForwarderOptions& options, daemon::ControlLoop& loop)
-    : options_(options), loop_(loop), shared_(random_value<SipKey>()), roster_(worker_count(options)), listeners_(workers_, options.hold), started_(std::chrono::steady_clock::now()) {}
+    : options_(options), loop_(loop), shared_(random_value<SipKey>()), roster_(worker_count(options)), listeners_(workers_, options.hold, options.processes == 1), started_(std::chrono::steady_clock::now()) {}
 
 Result<std::unique_ptr<Forwarder>> Forwarder::start(const config::Config& config, const ForwarderOptions& options, daemon::ControlLoop& loop,
                                                     std::vector<ListeningSockets> inherited) {
@@ -79,11 +79,7 @@ Forwarder::~Forwarder() {
   for (auto& thread : threads_) thread.join();
 }
 
-Result<> Forwarder::reload(const config::Config& config) {
-  auto swapped = swap(config, {});
-  ++(swapped ? reloads_ : reloads_refused_);
-  return swapped;
-}
+Result<> Forwarder::reload(const config::Config& config) { return swap(config, {}); }
 
 std::uint64_t Forwarder::plan_in_force() const {
   std::uint64_t oldest = plan_->generation;

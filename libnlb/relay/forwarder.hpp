@@ -61,6 +61,7 @@ class Forwarder {
   const Plan& plan() const { return *plan_; }
   route::Roster& roster() { return roster_; }
   std::uint64_t open_sessions() const;
+  void count_reload(bool done) { ++(done ? reloads_ : reloads_refused_); }   // by who reads the configuration: it may be refused before we see it
   std::uint64_t reloads() const { return reloads_; }
   std::uint64_t reloads_refused() const { return reloads_refused_; }
   MonoTime started() const { return started_; }

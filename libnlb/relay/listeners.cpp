@@ -30,10 +30,20 @@ std::vector<int> inherit(Listening& listening, Endpoint& where, std::vector<List
 
 }  // namespace
 
+// One of our own listeners has it, or had it before this change: an address of another form may overlap.
+bool Listeners::is_ours(std::uint16_t port) const {
+  const auto has = [&](const std::vector<Listening>& some) {
+    return std::any_of(some.begin(), some.end(), [&](const Listening& l) { return !l.sockets.empty() && l.bound.port == port; });
+  };
+  return has(all_) || has(before_);
+}
+
 // One socket a worker, so that each has a queue of its own; a unix socket is one for all. Port 0 becomes the port that was given.
 Result<std::vector<int>> Listeners::open_sockets(Endpoint& where, int backlog) const {
   std::vector<int> sockets;
   const bool is_unix = where.kind == Endpoint::Kind::unix_path;
+  if (alone_ && !is_ours(where.port))
+    if (auto unused = check_unused(where); !unused) return tl::unexpected(unused.error());
   while (sockets.size() < (is_unix ? 1 : workers_.size())) {
     auto socket = open_listener(where, backlog);
     if (!socket) {

@@ -36,8 +36,8 @@ struct ListenerStatus { std::string name, address; bool live = true; };
 
 class Listeners {
  public:
-  // `hold`: no worker gets a socket before begin_accepting().
-  Listeners(const std::vector<std::unique_ptr<Worker>>& workers, bool hold) : workers_(workers), holding_(hold) {}
+  // `hold`: no worker gets a socket before begin_accepting(). `alone`: no other process may have the same ports.
+  Listeners(const std::vector<std::unique_ptr<Worker>>& workers, bool hold, bool alone) : workers_(workers), holding_(hold), alone_(alone) {}
 
   // Opens what is wanted and isn't open yet. `inherited` sockets take the place of new ones where an address is the same. Errors:
   // unavailable (a port, a name), config (too many addresses over the life of the process); then nothing has changed.
@@ -60,11 +60,12 @@ class Listeners {
  private:
   Result<> open(Listening& listening, std::vector<ListeningSockets>& inherited) const;
   Result<std::vector<int>> open_sockets(Endpoint& where, int backlog) const;
+  bool is_ours(std::uint16_t port) const;
   void deal(std::size_t number);
   void open_missing(Listening& listening);
 
   const std::vector<std::unique_ptr<Worker>>& workers_;
-  bool holding_;
+  bool holding_, alone_;
   std::vector<Listening> all_;
   std::vector<Listening> before_;      // between prepare() and commit() or abandon()
   std::vector<std::size_t> fresh_;     // numbers whose sockets are new; the same

@@ -8,10 +8,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <fstream>
 #include <string>
+#include <thread>
+
+#include "libnlb/daemon/descriptor.hpp"
 
 namespace nlb::relay {
 namespace {
@@ -49,6 +53,8 @@ std::string advice(int error, const Endpoint& endpoint) {
     default: return "check the address under listen";
   }
 }
+
+constexpr std::chrono::seconds leaving_patience{1};   // a process that ends holds its listeners for their last handshakes
 
 tl::unexpected<Error> refuse_listen(const Endpoint& endpoint, int error) {
   return fail(ErrorKind::unavailable, "can't listen on " + to_string(endpoint) + ": " + std::strerror(error) + ": " + advice(error, endpoint));
@@ -113,6 +119,20 @@ Endpoint to_endpoint(const SocketAddress& address) {
     split_peer(address, endpoint.ip, endpoint.port);
   }
   return endpoint;
+}
+
+Result<> check_unused(const Endpoint& endpoint) {
+  if (endpoint.kind == Endpoint::Kind::unix_path || endpoint.port == 0) return {};
+  const auto address = to_socket_address(endpoint);
+  for (const auto end = std::chrono::steady_clock::now() + leaving_patience;;) {
+    const daemon::Descriptor probe(socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!probe) return {};   // opening the real one says why
+    set_flag(probe.get(), SOL_SOCKET, SO_REUSEADDR);
+    if (address.family() == AF_INET6) set_flag(probe.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
+    if (bind(probe.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0 || errno != EADDRINUSE) return {};
+    if (std::chrono::steady_clock::now() >= end) return refuse_listen(endpoint, EADDRINUSE);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
 }
 
 Result<int> open_listener(const Endpoint& endpoint, int backlog) {

@@ -22,6 +22,10 @@ SocketAddress to_socket_address(const Endpoint& endpoint);
 Endpoint to_endpoint(const SocketAddress& address);
 void split_peer(const SocketAddress& peer, IpAddress& ip, std::uint16_t& port);   // unix peers become ::/0
 
+// Whether this TCP address is nobody's yet. Listeners share ports (SO_REUSEPORT), so a second program on ours would not fail but take half of
+// the connections. Waits up to a second for one that is just ending. Errors: unavailable, with the address. Unix sockets, port 0: always free.
+Result<> check_unused(const Endpoint& endpoint);
+
 // A non-blocking listening socket. TCP: SO_REUSEPORT (one queue per worker), SO_REUSEADDR, TCP_NODELAY (accepted sockets inherit it);
 // an IPv6 wildcard takes IPv4 as well. Unix: an existing socket file that nobody answers on is replaced.
 // Errors: unavailable, with the reason and what to do.

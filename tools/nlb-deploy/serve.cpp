@@ -24,7 +24,7 @@ Result<cli::ExitCode> serve(const ServeOptions& options) {
 
   daemon::ServeHooks hooks;
   hooks.reload = [&]() -> Result<> {
-    auto fresh = cli::load_config(options.config, "deploy");
+    auto fresh = cli::reload_config(options.config, "deploy", file->config);
     if (!fresh) return tl::unexpected(fresh.error());
     return (*engine)->reload(fresh->config);
   };

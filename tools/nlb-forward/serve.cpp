@@ -57,6 +57,7 @@ class Carrier {
   Result<> open_access_log();
   Result<> start_link();
   Result<> reload();
+  Result<> try_reload();
   Result<> succeed();
   void add_pages();
   daemon::GiverHooks giver_hooks();
@@ -161,7 +162,13 @@ void Carrier::add_pages() {
 }
 
 Result<> Carrier::reload() {
-  auto fresh = cli::load_config(options_.config, share_.tool());
+  auto reloaded = try_reload();
+  engine_->count_reload(reloaded.has_value());
+  return reloaded;
+}
+
+Result<> Carrier::try_reload() {
+  auto fresh = cli::reload_config(options_.config, share_.tool(), config_);
   if (!fresh) return tl::unexpected(fresh.error());
   if (auto listening = has_listener(*fresh); !listening) return listening;
   if (giver_.handing_over()) return fail(ErrorKind::refused, "a takeover is under way: the new process reads the configuration");

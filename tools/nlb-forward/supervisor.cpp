@@ -15,6 +15,7 @@
 #include "libnlb/daemon/clock.hpp"
 #include "libnlb/daemon/http_client.hpp"
 #include "libnlb/daemon/log.hpp"
+#include "libnlb/relay/plan_builder.hpp"
 #include "libnlb/relay/socket.hpp"
 
 namespace nlb::forward {
@@ -167,6 +168,10 @@ std::vector<Socket> Supervisor::kept_duplicates() const {
 Result<> Supervisor::start_all(const config::Config& config) {
   std::vector<relay::ListeningSockets> none;
   if (auto kept = keep_unix_listeners(config, none); !kept) return kept;
+  for (const auto& listener : config.listen)          // the children share their ports with one another, but with nobody else
+    for (const auto& address : listener.addresses)
+      if (auto where = relay::resolve(address))
+        if (auto unused = relay::check_unused(*where); !unused) return unused;
   for (auto& child : children_)
     if (auto started = start(child, kept_duplicates(), true); !started) return started;
   return become_ready();

@@ -40,7 +40,7 @@ Result<cli::ExitCode> serve(const ServeOptions& options) {
 
   daemon::ServeHooks hooks;
   hooks.reload = [&]() -> Result<> {
-    auto fresh = cli::load_config(config_of, "registry");
+    auto fresh = cli::reload_config(config_of, "registry", file->config);
     if (!fresh) return tl::unexpected(fresh.error());
     return (*service)->reload(fresh->config);
   };

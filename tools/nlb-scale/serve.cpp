@@ -88,8 +88,9 @@ class Standby {
   std::string status() const { return leader_ ? leader_->status_json() : bus::with_bus("{\"tool\":\"nlb-scale\",\"leading\":false}", nullptr); }
   std::string metrics() const { return leader_ ? leader_->metrics_text() : "# TYPE nlb_leader gauge\nnlb_leader 0\n"; }
   Result<> reload() {
-    auto fresh = load(options_.config);
+    auto fresh = cli::reload_config(options_.config, "scale", file_.config);
     if (!fresh) return tl::unexpected(fresh.error());
+    if (auto good = policies_are_good(fresh->config); !good) return good;
     file_ = std::move(*fresh);
     return leader_ ? leader_->reload(file_) : Result<>{};
   }
