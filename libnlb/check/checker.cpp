@@ -13,7 +13,9 @@
 #include <boost/asio/write.hpp>
 
 #include "libnlb/check/question.hpp"
+#include "libnlb/core/bytes.hpp"
 #include "libnlb/core/rng.hpp"
+#include "libnlb/inspect/proxy_header.hpp"
 #include "libnlb/registry/membership.hpp"
 
 namespace nlb::check {
@@ -33,6 +35,16 @@ asio::generic::stream_protocol::endpoint endpoint_of(const Endpoint& address) {
   return asio::ip::tcp::endpoint(asio::ip::address_v6(bytes), address.port);
 }
 
+// What a module that expects the PROXY header gets in front of a question: no client's address, since there is none.
+std::string proxy_header(registry::SendProxy version) {
+  switch (version) {
+    case registry::SendProxy::v1: return "PROXY UNKNOWN\r\n";
+    case registry::SendProxy::v2: return std::string(as_text(inspect::encode_proxy_v2_local().bytes()));
+    case registry::SendProxy::none: break;
+  }
+  return {};
+}
+
 }  // namespace
 
 // One question on its way: connect, say, hear, until a verdict, the deadline or cancel().
@@ -40,7 +52,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
  public:
   using Done = std::function<void(registry::CheckAnswer)>;
   Probe(asio::io_context& loop, const registry::Module& module, Done done)
-      : question_(module.protocol, module.check.kind, module.check.target, to_string(module.data)), socket_(loop), deadline_(loop), done_(std::move(done)) {}
+      : question_(module.protocol, module.check.kind, module.check.target, to_string(module.data)), header_(proxy_header(module.send_proxy)), socket_(loop), deadline_(loop), done_(std::move(done)) {}
 
   void start(const registry::Module& module) {
     started_ = std::chrono::steady_clock::now();
@@ -63,6 +75,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
     if (!done_) return;
     if (step.verdict == Verdict::bad) return finish(false, std::move(step.error));
     last_ = step.verdict == Verdict::good;
+    step.send.insert(0, std::exchange(header_, {}));
     if (step.send.empty()) return last_ ? finish(true, {}) : hear();
     saying_ = std::move(step.send);
     asio::async_write(socket_, asio::buffer(saying_), [self = shared_from_this()](error_code e, std::size_t) {
@@ -92,6 +105,7 @@ class Probe : public std::enable_shared_from_this<Probe> {
   }
 
   Question question_;
+  std::string header_;           // goes out in front of the first word
   Socket socket_;
   Timer deadline_;
   Done done_;
@@ -117,7 +131,7 @@ struct Checker::Impl : std::enable_shared_from_this<Checker::Impl> {
     if (found != subjects.end()) {
       const auto& old = found->second->module;
       if (old.data == module.data && old.control == module.control && old.protocol == module.protocol && old.check == module.check &&
-          old.incarnation == module.incarnation)
+          old.send_proxy == module.send_proxy && old.incarnation == module.incarnation)
         return;
       forget(id);
     }
