@@ -73,6 +73,7 @@ struct Module {
   std::uint32_t max_connections = 10000;
   SendProxy send_proxy = SendProxy::none;
   std::map<std::string, std::string> labels;
+  CheckKind check = CheckKind::none;   // asked by nlb-forward, as health: says
 };
 
 struct Route {                         // first match wins; absent conditions match everything

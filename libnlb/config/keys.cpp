@@ -41,7 +41,7 @@ constexpr Key key_rows[] = {
     must(protocol_key("modules[].protocol", "The protocol it speaks.")),
     {"modules[].service", text, "", "The service it belongs to; the protocol's name when absent."},
     must({"modules[].address", address, "", "Where its traffic goes: host:port or unix:/path."}),
-    {"modules[].control", address, "", "Its gRPC address, for health checks and drain wishes."},
+    {"modules[].control", address, "", "Its gRPC address, for grpc checks and drain wishes."},
     {"modules[].version", text, "v1", "The version that splits choose by."},
     {"modules[].colour", text, "", "blue or green, shown in metrics."},
     {"modules[].weight", whole, "100", "Its share among the modules of a version; 0 gets no new sessions.", 0, 65535},
@@ -51,6 +51,7 @@ constexpr Key key_rows[] = {
     {"modules[].max_connections", whole, "10000", "Sessions at the same time; a full module is skipped.", 1, 10e6},
     pick("modules[].send_proxy", send_proxy_names, "none", "Send a PROXY header with the client's address to this module."),
     {"modules[].labels.*", text, "", "Free words for people and filters."},
+    pick("modules[].check", check_names, "none", "What nlb-forward asks it every health.interval: a TCP connect, gRPC health at its control address, its protocol's own question, or nothing. health.fall failed checks in a row, and it gets no new sessions; health.rise good ones, and it does again. It begins as healthy."),
 
     {"routes[].listener", text, "", "Matches sessions of the listener with this name."},
     protocol_key("routes[].protocol", "Matches sessions of this protocol."),
@@ -99,7 +100,7 @@ constexpr Key key_rows[] = {
     {"health.timeout", duration, "3s", "A check without an answer by then has failed; at most the interval.", 0.01, 3600},
     {"health.rise", whole, "2", "Good checks in a row that make a module usable.", 1, 100},
     {"health.fall", whole, "3", "Failed checks in a row that make it unusable.", 1, 100},
-    pick("health.check", check_names, "protocol", "What is asked: a TCP connect, gRPC health, the protocol's own question, or nothing."),
+    pick("health.check", check_names, "protocol", "What nlb-registry asks a module that doesn't say: a TCP connect, gRPC health, the protocol's own question, or nothing. What nlb-forward asks those of its own file: modules[].check."),
     {"health.jitter", number, "0.1", "Share of the interval by which checks are spread.", 0.01, 0.5},
 
     pick("relay.splice", splice_names, "auto", "Move long streams inside the kernel."),

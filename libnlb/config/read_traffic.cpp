@@ -64,9 +64,12 @@ void read_module(Reader in, Module& out) {
   in.read("max_connections", out.max_connections);
   in.read("send_proxy", out.send_proxy);
   in.read("labels", out.labels);
+  in.read("check", out.check);
   if (out.service.empty()) out.service = to_string(out.protocol);
   const bool given = out.address != Endpoint{};   // a wrong address has its problem already
   if (given && out.address.kind != Endpoint::Kind::unix_path && out.address.port == 0) in.problem("address", "port 0 can't be connected to: name the port of the module");
+  if (out.check == CheckKind::grpc && !out.control && !in.has("control"))
+    in.problem("check", "grpc asks the module's own gRPC server, and nothing says where that is: add 'control: host:port', or check by tcp or protocol");
 }
 
 }  // namespace

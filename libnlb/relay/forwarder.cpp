@@ -111,10 +111,19 @@ Result<> Forwarder::set_remote(Remote remote) {
     else daemon::log::warning(resolved.error().text, {{"module", module.name}});
     return !resolved;
   });
-  std::swap(remote_, remote);
+  return replace(remote_, std::move(remote));
+}
+
+std::vector<registry::Module> Forwarder::own_modules() const { return to_table_input(config_).modules; }
+
+Result<> Forwarder::set_checked(Checked checked) { return replace(checked_, std::move(checked)); }
+
+template <class Word>
+Result<> Forwarder::replace(Word& word, Word fresh) {
+  std::swap(word, fresh);
   auto plan = build_plan();
   if (!plan) {
-    std::swap(remote_, remote);
+    std::swap(word, fresh);
     return tl::unexpected(plan.error());
   }
   plan_ = *plan;
@@ -150,6 +159,8 @@ Result<std::shared_ptr<const Plan>> Forwarder::build_plan() {
   const auto now = std::chrono::steady_clock::now();
   auto plan = std::make_shared<Plan>();
   auto input = to_table_input(config_);
+  for (auto& module : input.modules)
+    if (const auto known = checked_.find(registry::module_id(module.key())); known != checked_.end()) module.state = known->second;
   input.generation = plan->generation = ++generation_;
   plan->version_ends = remote_.version_ends;
   input.modules.insert(input.modules.end(), remote_.modules.begin(), remote_.modules.end());

@@ -36,6 +36,8 @@ struct Remote {
   std::vector<std::pair<std::string, std::string>> ejected;   // service and module: gets no new sessions, wherever its record comes from
 };
 
+using Checked = std::map<std::string, registry::ModuleState>;   // by module id: what checks say of the configuration's own modules
+
 class Forwarder {
  public:
   // Binds every listener and starts the workers. Errors: unavailable (a port, a name), config (routes, limits).
@@ -47,6 +49,8 @@ class Forwarder {
   // Swaps to the new configuration, or keeps the old one whole and says why. No session is dropped.
   Result<> reload(const config::Config& config);
   Result<> set_remote(Remote remote);
+  std::vector<registry::Module> own_modules() const;   // the configuration's, their addresses resolved
+  Result<> set_checked(Checked checked);               // who isn't named is healthy
   std::uint64_t plan_in_force() const;     // the generation that every worker follows
   std::vector<Failure> take_failures();    // of all workers, since the last call
 
@@ -69,6 +73,8 @@ class Forwarder {
  private:
   Forwarder(const ForwarderOptions& options, daemon::ControlLoop& loop);
   Result<std::shared_ptr<const Plan>> build_plan();
+  template <class Word>
+  Result<> replace(Word& word, Word fresh);            // and follow it; an error leaves the old one in force
   std::uint16_t service_number(const std::string& name);
   void publish();
   void collect();
@@ -83,6 +89,7 @@ class Forwarder {
   route::Roster roster_;
   config::Config config_;
   Remote remote_;
+  Checked checked_;
   Listeners listeners_;
   std::map<std::string, std::uint16_t> service_numbers_;
   std::vector<std::string> service_names_;

@@ -23,6 +23,16 @@ registry::SendProxy to_send_proxy(config::SendProxy wanted) {
   return registry::SendProxy::none;
 }
 
+registry::CheckKind to_check_kind(config::CheckKind kind) {
+  switch (kind) {
+    case config::CheckKind::tcp: return registry::CheckKind::tcp;
+    case config::CheckKind::grpc: return registry::CheckKind::grpc;
+    case config::CheckKind::protocol: return registry::CheckKind::protocol;
+    case config::CheckKind::none: break;
+  }
+  return registry::CheckKind::none;
+}
+
 route::Picker to_picker(config::PickerKind kind) {
   switch (kind) {
     case config::PickerKind::least_conn: return route::Picker::least_conn;
@@ -37,7 +47,7 @@ route::Picker to_picker(config::PickerKind kind) {
 
 }  // namespace
 
-registry::Module to_record(const config::Module& module) {
+registry::Module to_record(const config::Module& module, const config::HealthCheck& health) {
   registry::Module record;
   record.name = module.name;
   record.service = service_name(module);
@@ -53,7 +63,7 @@ registry::Module to_record(const config::Module& module) {
   record.max_connections = module.max_connections;
   record.send_proxy = to_send_proxy(module.send_proxy);
   record.labels = module.labels;
-  record.check.kind = registry::CheckKind::none;
+  record.check = {to_check_kind(module.check), health.interval, health.timeout, health.rise, health.fall, health.jitter, {}};
   record.state.health = registry::Health::healthy;
   return record;
 }
@@ -111,7 +121,7 @@ limit::Rule share_of(limit::Rule rule, std::size_t processes) {
 
 route::TableInput to_table_input(const config::Config& config) {
   route::TableInput input;
-  for (const auto& module : config.modules) input.modules.push_back(to_record(module));
+  for (const auto& module : config.modules) input.modules.push_back(to_record(module, config.health));
   for (const auto& [name, service] : config.services) input.services.emplace(name, to_options(service));
   for (const auto& route : config.routes) input.routes.push_back(to_rule(route));
   input.fallback = config.fallback;

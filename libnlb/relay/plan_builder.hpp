@@ -13,7 +13,7 @@
 
 namespace nlb::relay {
 
-registry::Module to_record(const config::Module& module);
+registry::Module to_record(const config::Module& module, const config::HealthCheck& health);
 route::ServiceOptions to_options(const config::Service& service);
 route::RouteRule to_rule(const config::Route& route);
 limit::Rule to_rule(const config::Limit& limit);
@@ -21,7 +21,7 @@ limit::Rule to_rule(const config::Limit& limit);
 // One process's part of a limit that several share evenly.
 limit::Rule share_of(limit::Rule rule, std::size_t processes);
 
-// The configuration's part of a table's input; modules of the file count as healthy, since nobody checks them but their sessions.
+// The configuration's part of a table's input; modules of the file count as healthy, until their checks say else.
 route::TableInput to_table_input(const config::Config& config);
 
 // Replaces a host name by its first address (getaddrinfo: may block for seconds). unavailable: the name can't be resolved.

@@ -26,7 +26,8 @@ Json json_of(const route::ModuleState& module, MonoTime now) {
   }
   const char* state = module.leaving ? "draining" : module.ejected(now) ? "ejected" : module.usable ? "up" : "down";
   return {{"name", id.name}, {"address", to_string(id.endpoint)}, {"version", id.version}, {"colour", id.colour}, {"zone", id.zone},
-          {"state", state}, {"active", module.active.load()}, {"connecting", module.pending.load()},
+          {"state", state}, {"health", to_string(static_cast<registry::Health>(module.health.load()))},
+          {"health_seconds", to_seconds(now - module.health_since)}, {"reason", module.reason}, {"active", module.active.load()}, {"connecting", module.pending.load()},
           {"max_connections", module.max_connections.load()}, {"routed", routed}, {"connect_failures", failures},
           {"early_resets", resets}, {"protocol_errors", errors}, {"ejections", module.ejected_total.load()},
           {"bytes_up", up}, {"bytes_down", down},

@@ -71,6 +71,8 @@ class alignas(64) ModuleState {
   bool ramped = false;                                 // slow start applies (false for modules of the first table)
   std::atomic<std::uint64_t> ejected_total{0};
   std::weak_ptr<const ModuleState> self;               // the roster's, for who outlives a session's slot; behind the fields that picks read
+  MonoTime health_since{};                             // when `health` last changed; like `since` the control thread's
+  std::string reason;                                  // why it isn't up and healthy; the same
 
   Cell& cell(std::size_t worker) { return cells_[worker]; }
   const Cell& cell(std::size_t worker) const { return cells_[worker]; }

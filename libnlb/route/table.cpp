@@ -96,7 +96,9 @@ void Table::Parts::add_module(const registry::Module& module, std::uint32_t at, 
     state->seen_usable = true;
   }
   state->max_connections.store(module.max_connections, std::memory_order_relaxed);
-  state->health.store(static_cast<std::uint8_t>(module.state.health), std::memory_order_relaxed);
+  const auto health = static_cast<std::uint8_t>(module.state.health);
+  if (state->health.exchange(health, std::memory_order_relaxed) != health || state->health_since == MonoTime{}) state->health_since = now;
+  state->reason = module.state.reason;
   state->usable.store(routable, std::memory_order_relaxed);
   state->leaving.store(draining, std::memory_order_relaxed);
   pools[at].add({state.get(), module.weight, module.version, module.priority, module.backup,

@@ -12,6 +12,7 @@
 #include "libnlb/relay/observe.hpp"
 #include "tools/nlb-forward/bus_link.hpp"
 #include "tools/nlb-forward/manager_link.hpp"
+#include "tools/nlb-forward/module_checks.hpp"
 #include "tools/nlb-forward/processes.hpp"
 
 namespace nlb::forward {
@@ -76,6 +77,7 @@ class Carrier {
   std::unique_ptr<daemon::AccessLog> access_log_;
   std::unique_ptr<relay::Forwarder> engine_;
   std::unique_ptr<BusLink> link_;      // absent while another process may hold its directory
+  std::unique_ptr<ModuleChecks> checks_;
   std::optional<ManagerLink> manager_;
   std::unique_ptr<daemon::Timer> again_;
   daemon::Giver giver_;
@@ -112,6 +114,7 @@ Result<cli::ExitCode> Carrier::run(const cli::ConfigFile& file, Inheritance inhe
     if (auto claimed = daemon_.claim_pid_file(); !claimed) return tl::unexpected(claimed.error());
   }
   if (auto linked = start_link(); !linked) return tl::unexpected(linked.error());
+  checks_ = std::make_unique<ModuleChecks>(*engine_, daemon_.loop());
   auto manager = ManagerLink::start(file, is_child() ? std::to_string(share_.index + 1) : std::string(), *engine_, daemon_.loop());
   if (!manager) return tl::unexpected(manager.error());
   manager_.emplace(std::move(*manager));
@@ -128,6 +131,7 @@ Result<cli::ExitCode> Carrier::run(const cli::ConfigFile& file, Inheritance inhe
   hooks.stop = [&] {
     manager_->end();
     link_.reset();
+    checks_.reset();
     engine_.reset();
   };
   hooks.reopen_logs = [&] {
@@ -175,6 +179,7 @@ Result<> Carrier::try_reload() {
   if (link_)
     if (auto keys = link_->reload_keys(); !keys) return keys;
   auto reloaded = engine_->reload(fresh->config);
+  if (reloaded) checks_->follow();
   if (reloaded) manager_->reloaded(*fresh);
   return reloaded;
 }
@@ -238,6 +243,7 @@ bool Carrier::try_to_take_back(bool last) {
 void Carrier::hand_over(const daemon::handover::Taken& taken, pid_t heir) {
   daemon_.handed_over(heir, taken.admin);
   manager_->end();   // the heir reports under the same name
+  checks_.reset();   // and what begins here no more needs no checks
   engine_->drain(drain_timeout_, [this] { daemon_.finish(); }, taken.traffic);
 }
 

@@ -17,7 +17,7 @@ inline constexpr const char* full_yaml = R"(listen:
     silent: {after: 40ms, adaptive: true, protocol: mysql}
     sessions_max: 5000
 modules:
-  - {name: web-1, protocol: http, service: web, address: 10.0.1.5:8080, control: 10.0.1.5:50051, version: v2, colour: green, weight: 50, zone: a, priority: 1, max_connections: 500, send_proxy: v2, labels: {team: "one: two"}}
+  - {name: web-1, protocol: http, service: web, address: 10.0.1.5:8080, control: 10.0.1.5:50051, version: v2, colour: green, weight: 50, zone: a, priority: 1, max_connections: 500, send_proxy: v2, labels: {team: "one: two"}, check: grpc}
 routes:
   - {sni: "*.api.example", service: api}
   - {listener: edge, protocol: postgresql, postgres_database: reports, source: 10.0.0.0/8, service: pg-replica}

@@ -39,6 +39,7 @@ TEST_CASE("the minimal configuration needs a listener and modules, nothing else"
   CHECK(config.modules[0].service == "http");
   CHECK(config.modules[1].service == "redis");
   CHECK(config.modules[1].max_connections == 10000);
+  CHECK(config.modules[1].check == CheckKind::none);
 }
 
 TEST_CASE("an empty file is the default configuration") {
@@ -60,6 +61,7 @@ TEST_CASE("every section of the full example arrives") {
   CHECK(c.listen[0].silent.adaptive);
   CHECK(c.modules[0].send_proxy == SendProxy::v2);
   CHECK(to_string(*c.modules[0].control) == "10.0.1.5:50051");
+  CHECK(c.modules[0].check == CheckKind::grpc);
   CHECK(c.routes[0].sni == "*.api.example");
   CHECK(c.routes[1].postgres_database == "reports");
   const auto& web = c.services.at("web");

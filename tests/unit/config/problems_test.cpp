@@ -34,6 +34,7 @@ TEST_CASE("each mistake is one line with its place, the value, the limit and wha
       {"modules: [{name: a, protocol: http, address: x}]\n", "nlb.yaml:1:46: modules[0].address: 'x' is no address: write it like 10.0.0.1:8080, [::1]:8080, name:8080 or unix:/path\n"},
       {"modules: [{name: a, protocol: http}]\n", "nlb.yaml:1:11: modules[0].address: missing: it has no default: add 'address: ...' (host:port, [IPv6]:port or unix:/path)\n"},
       {"modules: [{name: a, protocol: htp, address: 'x:1'}]\n", "nlb.yaml:1:31: modules[0].protocol: 'htp' is none of http, tls, mysql, postgresql, mongodb, redis, rtmp: did you mean 'http'?\n"},
+      {"modules: [{name: a, protocol: http, address: 'x:1', check: grpc}]\n", "nlb.yaml:1:60: modules[0].check: grpc asks the module's own gRPC server, and nothing says where that is: add 'control: host:port', or check by tcp or protocol\n"},
       {"store: {sqlite: '${home}/x'}\n", "nlb.yaml:1:17: store.sqlite: '${home}/x' names an unknown place: known are ${runtime} and ${state}\n"},
       {"bus: {subscribe: [[a]]}\n", "nlb.yaml:1:19: bus.subscribe[0]: a list stands here: each element is a single value\n"},
       {"security: {insecure: maybe}\n", "nlb.yaml:1:22: security.insecure: 'maybe' is neither yes nor no: write true or false\n"},

@@ -176,6 +176,25 @@ TEST_CASE("failures say what is the matter") {
   CHECK(failure() == PickFailure::all_full);
 }
 
+TEST_CASE("a state knows since when its module has its health, and why") {
+  Fleet fleet;
+  fleet.add("a");
+  fleet.build();
+  CHECK(fleet.state("a").health_since == start);
+  auto& state = fleet.input.modules[0].state;
+  state = {registry::Phase::up, registry::Health::unhealthy, "check failed: no answer"};
+  fleet.now += 5s;
+  fleet.build();
+  fleet.now += 5s;
+  fleet.build();                                  // nothing new
+  CHECK(fleet.state("a").health_since == start + 5s);
+  CHECK(fleet.state("a").reason == "check failed: no answer");
+  state = {registry::Phase::up, registry::Health::healthy, {}};
+  fleet.build();
+  CHECK(fleet.state("a").health_since == start + 10s);
+  CHECK(fleet.state("a").reason.empty());
+}
+
 TEST_CASE("tiers: own zone first, then by priority, backups only when nothing else is usable") {
   Fleet fleet;
   fleet.options().zone_preferred = "a";
