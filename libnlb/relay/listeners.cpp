@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "libnlb/daemon/log.hpp"
+#include "libnlb/relay/plan_builder.hpp"
 #include "libnlb/relay/socket.hpp"
 #include "libnlb/relay/worker.hpp"
 
