@@ -53,6 +53,7 @@ eventually 10 grep -q "no trusted connection" "$TEMP/forward.log"
 stop "$FORWARD_PID"
 start_forward < <(secure ", ca_file: $TEMP/cert.pem")
 eventually 10 registered_is true 1
+stop "$FORWARD_PID"
 config | sed 's|http://|ftp://|' >"$TEMP/bad.yaml"
 assert_exit 3 "$NLB_BIN/nlb-forward" --config "$TEMP/bad.yaml"
 assert_contains "$(cat "$TEMP/stderr")" "neither http:// nor https://" "a URL that can't be"

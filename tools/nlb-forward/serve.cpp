@@ -179,7 +179,7 @@ Result<> Carrier::try_reload() {
   if (link_)
     if (auto keys = link_->reload_keys(); !keys) return keys;
   auto reloaded = engine_->reload(fresh->config);
-  if (reloaded) checks_->follow();
+  if (reloaded && checks_) checks_->follow();
   if (reloaded) manager_->reloaded(*fresh);
   return reloaded;
 }
