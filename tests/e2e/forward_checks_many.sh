@@ -7,7 +7,7 @@ free_port DEAD
 start_forward --pid-file "$TEMP/forward.pid" --processes 2 --workers 1 <<YAML
 $(listener)
 services: {redis: {eject: {failures: 0}, connect: {tries: 1}}}
-health: {interval: 500ms, timeout: 500ms, jitter: 0}
+health: {interval: 500ms, timeout: 500ms, jitter: 0.01}
 modules:
 $(module live redis "$REDIS_PORT" "check: protocol")
 $(for i in $(seq 100); do module "dead-$i" redis "$DEAD" "check: tcp"; done)
