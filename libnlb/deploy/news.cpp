@@ -147,7 +147,8 @@ rollout::Room News::room(const Service& service, const std::string& candidate, c
     const auto found = versions.find(candidate);
     if (found == versions.end()) continue;
     const auto& told = found->second.last;
-    const double taken = told.places() == 0 ? 0 : static_cast<double>(told.totals().sessions_active()) / static_cast<double>(told.places());
+    const double open = static_cast<double>(told.totals().sessions_active()), places = static_cast<double>(told.places());
+    const double taken = places == 0 ? 0 : std::min(1.0, open / places);   // sessions of modules that are leaving count, too
     if (std::pair(told.queue_length(), taken) > std::pair(fullest.queued, fullest.taken)) fullest = {taken, told.queue_length(), forwarder};
   }
   return fullest;

@@ -99,9 +99,11 @@ Result<> Listeners::prepare(const std::vector<config::Listener>& wanted, std::ve
 void Listeners::commit() {
   if (!holding_)
     for (const auto number : fresh_) deal(number);
-  for (std::size_t i = 0; i < before_.size(); ++i)
-    if (before_[i].live && !all_[i].live)
-      for (const auto& worker : workers_) worker->post([w = worker.get(), i] { w->retire_listener(static_cast<std::uint8_t>(i)); });
+  for (std::size_t i = 0; i < before_.size(); ++i) {
+    if (!before_[i].live || all_[i].live) continue;
+    all_[i].sockets.clear();   // the workers close them
+    for (const auto& worker : workers_) worker->post([w = worker.get(), i] { w->retire_listener(static_cast<std::uint8_t>(i)); });
+  }
 }
 
 void Listeners::abandon() {
