@@ -2,6 +2,11 @@
 
 namespace nlb::registry {
 
+Refusal Dismissal::refusal() const {
+  const auto id = module_id(module->key());
+  return {RefusalKind::dismissed, id + " was " + module->state.reason + ": stop; nlb-registry unregister --cancel " + id + " lets it in again"};
+}
+
 std::vector<ModuleKey> Dismissals::add(Dismissal dismissal) {
   auto id = module_id(dismissal.module->key());
   remove(id);

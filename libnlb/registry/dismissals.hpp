@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "libnlb/registry/admission.hpp"
 #include "libnlb/registry/module.hpp"
 
 namespace nlb::registry {
@@ -31,6 +32,7 @@ struct Dismissal {
   bool covers(const Module& wanted) const {
     return wanted.incarnation == 0 ? wanted.data == module->data : wanted.incarnation <= module->incarnation;
   }
+  Refusal refusal() const;       // what it is told
 };
 
 class Dismissals {

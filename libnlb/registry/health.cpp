@@ -43,6 +43,14 @@ void HealthFacts::forget_checks() {
   last_error.clear();
 }
 
+void HealthFacts::hand_over(const HealthSpec& spec) {
+  const auto before = checked;
+  forget_checks();
+  if (before != Health::healthy) return;
+  checked = before;
+  bad_in_row = std::max(spec.fall, 1u) - 1;
+}
+
 Health effective(const HealthFacts& facts, CheckKind kind) {
   if (kind == CheckKind::none) return facts.reported;
   if (facts.reported == Health::unknown) return facts.checked;

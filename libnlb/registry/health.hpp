@@ -31,6 +31,10 @@ struct HealthFacts {
 
   // Somebody else at another address: what was known of the old one doesn't count.
   void forget_checks();
+
+  // Whoever takes a name over is listening already, or would not register: it counts as good as the one before until its first check, which
+  // decides alone. Else a service whose only module is replaced would have nobody until then.
+  void hand_over(const HealthSpec& spec);
 };
 
 Health effective(const HealthFacts& facts, CheckKind kind);

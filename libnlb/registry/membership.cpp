@@ -1,7 +1,6 @@
 #include "libnlb/registry/membership.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 #include <utility>
 
@@ -12,31 +11,6 @@ namespace nlb::registry {
 
 namespace {
 
-// A figure that can't be is not known, whatever else the heartbeat says: a lost lease would be the worse answer to a broken probe.
-std::optional<double> possible(std::optional<double> value) {
-  return value && std::isfinite(*value) && *value >= 0 ? value : std::nullopt;
-}
-
-// A busy module's own measurement may come out a little above 100, and must not be missing just then.
-std::optional<double> percent(std::optional<double> value) {
-  value = possible(value);
-  return value ? std::optional(std::min(*value, 100.0)) : value;
-}
-
-Load possible(const Load& load) {
-  return {percent(load.cpu_percent), percent(load.memory_percent), possible(load.requests_per_second), possible(load.errors_per_second), load.connections};
-}
-
-// Whoever takes a name over is listening already, or would not register: it counts as good as the one before until its first check, which
-// decides alone. Else a service whose only module is replaced would have nobody until then.
-void hand_over(HealthFacts& facts, const HealthSpec& spec) {
-  const auto checked = facts.checked;
-  facts.forget_checks();
-  if (checked != Health::healthy) return;
-  facts.checked = checked;
-  facts.bad_in_row = std::max(spec.fall, 1u) - 1;
-}
-
 std::string shown(std::string_view id) { return std::string(id.substr(0, 260)); }      // of a caller's text: two names and a slash
 
 // A module that isn't known may register; an operator, whose lease id is 0, has mistaken the name.
@@ -45,11 +19,6 @@ Refusal unknown(std::string_view what, std::string_view id, std::uint64_t lease_
     return {RefusalKind::bad_field, "module_id \"" + excerpt(id, 80) + "\" names no module: it is SERVICE/NAME, as in the reply to RegisterModule"};
   return {RefusalKind::unknown_module, std::string(what) + " " + std::string(id) + " is not known here: " +
                                            (lease_id == 0 ? "nlb-registry list shows those that are" : "register (again)")};
-}
-
-Refusal refusal_of(const Dismissal& dismissal) {
-  const auto id = module_id(dismissal.module->key());
-  return {RefusalKind::dismissed, id + " was " + dismissal.module->state.reason + ": stop; nlb-registry unregister --cancel " + id + " lets it in again"};
 }
 
 }  // namespace
@@ -73,7 +42,7 @@ Outcome<Registered> Membership::add(Module wanted, const Caller& caller, MonoTim
   const auto* dismissal = dismissals_.find(id);
   if (dismissal && !readmit && dismissal->covers(module)) {
     dismissals_.heard(id, now);
-    return refuse<Registered>(refusal_of(*dismissal));
+    return refuse<Registered>(dismissal->refusal());
   }
   const auto found = members_.find(id);
   Member* known = found == members_.end() ? nullptr : &found->second;
@@ -104,7 +73,7 @@ Outcome<Registered> Membership::renew(Member& member, Module module, const Calle
     member.load = {};
   }
   if (module.check.kind != old.check.kind || module.protocol != old.protocol) member.health.forget_checks();
-  else if (other_process || moved) hand_over(member.health, module.check);
+  else if (other_process || moved) member.health.hand_over(module.check);
   const bool stays_out = member.departure.dismissed && !other_process && !readmit;
   if (!stays_out) member.departure.stay();      // who registers isn't leaving; an operator's drain stays
   member.renewed_at = now;
@@ -291,35 +260,21 @@ void Membership::settle(Member& member, MonoTime now) {
   lease_over(member, now);
 }
 
-bool Membership::may_be_on_its_way(const Member& member, MonoTime now) const {
-  const auto& health = member.health;
-  return (member.restored || member.renewed_at < hearing_since_) && now - hearing_since_ < back_off_max && member.module->check.kind != CheckKind::none &&
-         health.checked == Health::healthy && health.bad_in_row == 0 && !member.departure.remove_at;
-}
-
 void Membership::lease_over(Member& member, MonoTime now) {
-  if (may_be_on_its_way(member, now)) {
-    if (!member.suspect_since) ++counters_.suspicions;
-    set_suspect(member, member.suspect_since.value_or(now));
-    publish_if_changed(member, "lease ended");
-    return reschedule(member, now + member.module->lease / 3);
-  }
-  const auto service = member.module->service;      // a copy: publishing replaces the record
-  if (member.departure.remove_at || census_.of_service(service) < mass_least) {
-    ++counters_.expirations;
-    return erase(member, "lease ended");
-  }
-  const bool two_witnesses = member.module->state.health == Health::unhealthy;
-  const bool first = !member.suspect_since || *member.suspect_since < hearing_since_;      // or again: before a sleep doesn't count
-  if (first) {
+  const auto& module = *member.module;
+  const bool unheard = member.restored || member.renewed_at < hearing_since_;
+  const auto verdict = judge({module, member.health, member.departure.remove_at.has_value(), unheard, member.suspect_since}, census_, hearing_since_, now);
+  if (verdict.suspect_now) {
     ++counters_.suspicions;
     set_suspect(member, now);
-    if (!two_witnesses) publish_if_changed(member, "lease ended");
   }
-  const bool keep = !two_witnesses && (first || (census_.is_mass_silence(service) && now - *member.suspect_since < suspect_max));
-  if (keep) return reschedule(member, now + member.module->lease / 3);
-  ++counters_.expirations;
-  erase(member, two_witnesses ? "lease ended and checks fail" : "lease ended");
+  if (!verdict.removed_for.empty()) {
+    ++counters_.expirations;
+    return erase(member, std::string(verdict.removed_for));
+  }
+  const auto again = now + module.lease / 3;
+  publish_if_changed(member, "lease ended");
+  reschedule(member, again);
 }
 
 void Membership::set_suspect(Member& member, std::optional<MonoTime> since) {
@@ -395,7 +350,7 @@ Outcome<T> Membership::refuse(Refusal refusal) {
 Outcome<Membership::Member*> Membership::member_of(std::string_view id, std::uint64_t lease_id) {
   const auto found = members_.find(id);
   if (found == members_.end()) {
-    if (const auto* dismissal = dismissals_.find(id); dismissal && dismissal->lease_id == lease_id) return tl::unexpected<Refusal>(refusal_of(*dismissal));
+    if (const auto* dismissal = dismissals_.find(id); dismissal && dismissal->lease_id == lease_id) return tl::unexpected<Refusal>(dismissal->refusal());
     return tl::unexpected<Refusal>(unknown("module", id, lease_id));
   }
   if (lease_id != 0 && lease_id != found->second.lease_id)

@@ -5,14 +5,7 @@
 // registry has been able to hear at all (start, take-over, or the end of a pause of our own). So nobody is evicted within one lease time
 // of a restart, and a stopped and continued registry doesn't blame the modules for its own sleep.
 //
-// Mass expiry. A module whose lease ended becomes `suspect` and is judged one beat interval (a third of its lease) later: by then
-// whatever silenced it has silenced its neighbours too. If at least two and more than 15 % of the service fell silent, the network is
-// the likelier culprit (Eureka's self-preservation keeps everybody below 85 % of renewals): they stay suspect, and whoever routes to
-// them goes by its own checks; a suspect that the active check calls unhealthy goes, because two witnesses agree. Otherwise it is
-// removed. A service's only module has no neighbours to ask, so it goes at once.
-//
-// Who hasn't been heard at all since this registry can hear may be waiting for its next attempt: gRPC's clients back off for up to two
-// minutes, far longer than a lease. For so long, the active check's word that it serves is worth more than its silence.
+// What a lease that is over means is in silence.hpp.
 //
 // Names. The key is service and name. A registration with a greater incarnation takes the name over, a smaller one is refused, and
 // beats with the old lease are told to stop. Whom an operator took out stays out, see dismissals.hpp; so does who is still on its way
@@ -32,12 +25,12 @@
 #include "libnlb/registry/departure.hpp"
 #include "libnlb/registry/dismissals.hpp"
 #include "libnlb/registry/health.hpp"
+#include "libnlb/registry/load.hpp"
+#include "libnlb/registry/silence.hpp"
 
 namespace nlb::registry {
 
 inline constexpr Duration pause_max = std::chrono::seconds(2);      // a longer hole between two ticks means that we slept
-inline constexpr Duration back_off_max = std::chrono::seconds(150);  // of clients that found no registry; gRPC's is 120 s and a fifth
-inline constexpr Duration suspect_max = std::chrono::hours(1);      // after that a suspect goes, whatever its neighbours do
 inline constexpr Duration drain_max = std::chrono::hours(24);      // longest wait for the sessions of a module that is leaving
 
 using Listed = std::map<std::string, std::string>;                  // module name to the reason it is drained for
@@ -54,11 +47,6 @@ struct Registered {
   ModulePtr module;
   std::uint64_t lease_id = 0;
   bool created = false;
-};
-
-struct Load {                 // absent: not known; percentages are 0 to 100, the rest 0 or more
-  std::optional<double> cpu_percent, memory_percent, requests_per_second, errors_per_second;
-  std::optional<std::uint32_t> connections;
 };
 
 enum class Wish : std::uint8_t { none, drain, stop };
@@ -182,7 +170,6 @@ class Membership {
   void reschedule(Member& member, MonoTime at);
   void settle(Member& member, MonoTime now);
   void lease_over(Member& member, MonoTime now);
-  bool may_be_on_its_way(const Member& member, MonoTime now) const;
   void set_suspect(Member& member, std::optional<MonoTime> since);
   void erase(Member& member, std::string reason);
   void dismiss(const Member& member);
